@@ -1,0 +1,51 @@
+// The one policy table: who may do what, for routes, tools and topics. Everything not listed is denied.
+import type { Principal, Role } from '../bus/principal.ts'
+
+const everyone: readonly Role[] = ['operator', 'engineer', 'safety', 'admin']
+const builders: readonly Role[] = ['engineer', 'admin']
+const keepers: readonly Role[] = ['engineer', 'safety', 'admin']
+
+/** Rights of people, by role. Routes and tools name one of these; API keys hold a subset as scopes. */
+export const rights = {
+  'devices.read': everyone,
+  'devices.request': everyone,
+  'devices.manage': builders,
+  'safety.stop': everyone,
+  'flows.read': everyone,
+  'journal.read': keepers,
+  'audit.read': keepers,
+  'errors.read': everyone,
+  'health.read': everyone,
+  'metrics.read': keepers,
+  'broker.read': keepers,
+  'keys.own': everyone,
+  'people.manage': ['admin'],
+  'settings.manage': ['admin'],
+} as const satisfies Record<string, readonly Role[]>
+
+export type Right = keyof typeof rights
+
+/** What a person's role may read over MQTT, as filters after the prefix. Containment decides: `#` and `$SYS/#` are in nobody's list. */
+export const readableTopics: Record<Role, readonly string[]> = {
+  operator: ['devices/#', 'ctx/#', 'safety/#', 'approvals/#', 'errors/#', 'jobs/#', 'agents/#', 'hub/#', 'demo/#'],
+  engineer: ['#'],
+  safety: ['#'],
+  admin: ['#'],
+}
+
+/** What any person may publish over MQTT, as filters after the prefix, with the right it takes. `cmd`, `result` and native command topics are in nobody's list. */
+export const writableTopics: readonly { filter: string; right: Right }[] = [
+  { filter: 'devices/+/request', right: 'devices.request' },
+  { filter: 'safety/stop', right: 'safety.stop' },
+]
+
+/** What a device may publish and read under its own `devices/<id>/`. */
+export const deviceTopics = {
+  publish: ['about', 'state', 'online', 'telemetry', 'event', 'ack'],
+  read: ['about', 'state', 'online', 'telemetry', 'event', 'ack', 'cmd', 'result', 'request', '#', '+'],
+} as const
+
+/** Whether a principal has a right: its roles give it, and its scopes, if it has any, do not leave it out. */
+export const may = (who: Principal, right: Right): boolean =>
+  who.roles.some((role) => (rights[right] as readonly Role[]).includes(role)) &&
+  (who.scopes === undefined || who.scopes.includes(right))

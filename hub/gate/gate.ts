@@ -1,0 +1,80 @@
+// The gate: a wish becomes a command here or nowhere. request → schema → rights → expiry, duplicate → interlocks → approval → cmd → ack → result.
+import type { z } from 'zod'
+import type { Envelope } from '../bus/envelope.ts'
+import type { Principal } from '../bus/principal.ts'
+import type { Verdict } from '../broker/broker.ts'
+import type { Request, Result } from '../topics/core.ts'
+
+/** A request as the gate judges it: everything filled in. Times in ISO 8601. */
+export interface GateRequest {
+  id: string
+  device: string
+  intent: string
+  payload: Record<string, unknown>
+  reason?: string
+  requestedBy: string
+  issuedAt: string
+  expiresAt: string
+  correlationId: string
+  conversationId?: string
+  /** Hash of device, intent and payload: what a repeated id must have in common. */
+  digest: string
+}
+
+/** What interlocks look at: the world as the hub knew it when the request was judged. */
+export interface Snapshot {
+  at: number
+  device(id: string): { online: boolean; kind: string; area?: string; state: Record<string, unknown>; safe: readonly string[] } | undefined
+}
+
+/** A condition that blocks. Must answer within 200 ms; no answer on a hazardous intent counts as no. Never asked for safe intents. */
+export interface Interlock {
+  name: string
+  /** One sentence for people: what it guards. */
+  explains: string
+  check(request: GateRequest, world: Snapshot): Verdict | Promise<Verdict>
+}
+
+export type CommandStatus = 'pending' | 'dispatched' | 'accepted' | z.output<typeof Result>['status']
+
+export interface CommandView {
+  commandId: string
+  device: string
+  intent: string
+  payload: Record<string, unknown>
+  requestedBy: string
+  correlationId: string
+  issuedAt: string
+  expiresAt: string
+  status: CommandStatus
+  history: { at: string; status: string; detail?: string }[]
+  result?: z.output<typeof Result>
+}
+
+/** What becomes of a request at once: dispatched, still waiting (an approval), or closed with its result. `http` is the status of DESIGN 8. */
+export interface Answer {
+  commandId: string
+  status: 'pending' | 'dispatched' | 'awaiting_confirmation' | 'refused' | 'duplicate'
+  http: 202 | 400 | 403 | 404 | 409 | 410 | 422
+  reason?: string
+  /** For an intent nobody knows: what it may have meant. */
+  near?: string[]
+}
+
+export interface Gate {
+  /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused. */
+  ask(who: Principal, device: string, request: z.output<typeof Request>): Promise<Answer>
+  /** Stops what moves: every device's safe intents, past expiry and interlocks, rights alone apply. Resolves when all are dispatched. */
+  stop(who: Principal, reason: string): Promise<{ id: string; devices: { device: string; intents: string[]; error?: string }[] }>
+  command(id: string): Promise<CommandView | undefined>
+  /** Newest first. */
+  commands(query: { device?: string; limit?: number }): Promise<CommandView[]>
+  addInterlock(interlock: Interlock): void
+  /** For tests and metrics: open commands now. */
+  readonly open: number
+  close(): Promise<void>
+}
+
+/** What the stop class is: sent without waiting for the journal. */
+export type StopClass = (device: string, intent: string) => boolean
+export type { Envelope }

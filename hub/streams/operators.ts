@@ -1,0 +1,66 @@
+// The few stream operators RxJS does not have under a name a flow would use.
+import {
+  distinctUntilChanged,
+  filter,
+  groupBy,
+  map,
+  mergeMap,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type OperatorFunction,
+  pipe,
+  scan,
+  switchMap,
+  timer,
+  timestamp,
+} from 'rxjs'
+
+/** Durations in ms. */
+export const seconds = (n: number): number => n * 1000
+export const minutes = (n: number): number => n * 60_000
+export const hours = (n: number): number => n * 3_600_000
+
+/** Runs a separate copy of `steps` for each value of a topic parameter: one per camera, one per printer. */
+export const per =
+  <M extends { params: object }, K extends keyof M['params'] & string, R>(
+    param: K,
+    steps: (group: Observable<M>) => Observable<R>,
+  ): OperatorFunction<M, R> =>
+  (messages) =>
+    messages.pipe(
+      groupBy((m) => (m.params as Record<string, string>)[param]),
+      mergeMap((group) => steps(group)),
+    )
+
+/** Emits the last `count` values each time they all fell within `ms`. */
+export const countWithin = <T>(count: number, ms: number): OperatorFunction<T, [T, ...T[]]> =>
+  pipe(
+    timestamp<T>(),
+    scan<{ value: T; timestamp: number }, { value: T; timestamp: number }[]>(
+      (recent, next) => [...recent, next].filter((x) => next.timestamp - x.timestamp < ms).slice(-count),
+      [],
+    ),
+    filter((recent) => recent.length === count),
+    map((recent) => recent.map((x) => x.value) as [T, ...T[]]),
+  )
+
+/** Emits a value once nothing newer has come for `ms`: "and it stayed that way". A newer value starts the wait again. */
+export const quietFor = <T>(ms: number): MonoTypeOperatorFunction<T> =>
+  switchMap((value) => timer(ms).pipe(map(() => value)))
+
+/** Emits when `is` changes from false (or nothing yet) to true. */
+export const onEdge = <T>(is: (value: T) => boolean): MonoTypeOperatorFunction<T> =>
+  pipe(
+    map((value: T) => ({ value, on: is(value) })),
+    distinctUntilChanged((a, b) => a.on === b.on),
+    filter(({ on }) => on),
+    map(({ value }) => value),
+  )
+
+/** True at or above `high`, false at or below `low`, unchanged between; emits on each change. */
+export const hysteresis = ({ low, high }: { low: number; high: number }): OperatorFunction<number, boolean> =>
+  pipe(
+    scan<number, boolean | undefined>((on, n) => (n >= high ? true : n <= low ? false : on), undefined),
+    filter((on) => on !== undefined),
+    distinctUntilChanged(),
+  )
