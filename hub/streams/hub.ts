@@ -2,4 +2,5 @@
 export * from './message.ts'
 export * from './flow.ts'
 export * from './operators.ts'
+export * from '../topics/row.ts'
 export type {} from '../topics/core.ts'

@@ -1,5 +1,5 @@
 // A row of the topic table: what travels on an address, how, and who may write it.
-import { z } from 'zod'
+import type { z } from 'zod'
 
 /**
  * Who writes a topic. `owner`: the device's credential or plugin; `requester`: any principal whose role has the right;
