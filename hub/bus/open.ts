@@ -102,6 +102,7 @@ export const openBus = (parts: BusParts): OpenBus => {
       const verdict = parts.mayOwn(draft.origin, params['device'] ?? '')
       if (!verdict.ok) return verdict.reason
     }
+    if (row.by === 'flow' && draft.origin !== `flow:${params['flow'] ?? ''}`) return 'only the flow of that name publishes this topic'
     if (SMALL.has(key) && draft.payload.length > SMALL_PAYLOAD) {
       return `the payload has ${draft.payload.length} bytes, the limit here is ${SMALL_PAYLOAD}`
     }

@@ -26,4 +26,4 @@ export type Heard<T extends Topic = Topic> = {
 
 /** Makes a message. A wrong topic, parameter or payload does not compile. */
 export const message = <T extends Topic>(topic: T, params: Params<T>, payload: Payload<T>): Message<T> =>
-  ({ topic, params, payload }) as Message<T>
+  ({ topic, params, payload })

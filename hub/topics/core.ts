@@ -167,6 +167,13 @@ export const core = topics({
     by: 'gate',
     about: 'What happened at the gate that people should know of: a stop, its reach, its failures.',
   },
+  'flows/{flow}/{value}': {
+    payload: Readings,
+    qos: 0,
+    retain: false,
+    by: 'flow',
+    about: 'What a flow works out for others to read: averages, counts, warnings.',
+  },
   'errors/{severity}/{source}': {
     payload: ErrorEvent,
     qos: 1,

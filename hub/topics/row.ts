@@ -3,10 +3,10 @@ import type { z } from 'zod'
 
 /**
  * Who writes a topic. `owner`: the device's credential or plugin; `requester`: any principal whose role has the right;
- * `gate` and `hub`: only these; `plugin`: the plugin that brings the row; `answering plugin`: only the plugin that
+ * `gate` and `hub`: only these; `flow`: the flow whose id is in the topic; `plugin`: the plugin that brings the row; `answering plugin`: only the plugin that
  * answers a gate's command (native command topics); `granted`: whoever was given the filter with a credential.
  */
-export type Writer = 'owner' | 'requester' | 'gate' | 'hub' | 'plugin' | 'answering plugin' | 'granted'
+export type Writer = 'owner' | 'requester' | 'flow' | 'gate' | 'hub' | 'plugin' | 'answering plugin' | 'granted'
 
 export interface TopicRow<P extends z.ZodType = z.ZodType> {
   /** Schema of the JSON payload. No defaults and no transforms: what travels is what is read. */

@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { TopicTrie } from './trie.ts'
+
+/** Section 4.7 of MQTT 5, told once more and slowly. */
+const matches = (filter: string, topic: string): boolean => {
+  const f = filter.split('/')
+  const t = topic.split('/')
+  if (topic.startsWith('$') && (f[0] === '#' || f[0] === '+')) return false
+  for (let i = 0; i < f.length; i++) {
+    if (f[i] === '#') return true
+    if (i >= t.length || (f[i] !== '+' && f[i] !== t[i])) return false
+  }
+  return f.length === t.length
+}
+
+const level = fc.constantFrom('a', 'b', '', '$SYS', 'c')
+const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((l) => l.join('/'))
+const filter = fc
+  .tuple(fc.array(fc.oneof(level, fc.constant('+')), { minLength: 1, maxLength: 4 }), fc.boolean())
+  .map(([l, rest]) => [...l, ...(rest ? ['#'] : [])].join('/'))
+
+test('the trie agrees with the letter of the specification', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(filter, { maxLength: 8 }), topic, (filters, name) => {
+      const trie = new TopicTrie<string>()
+      for (const f of filters) trie.add(f, f)
+      expect([...trie.match(name)].sort()).toEqual(filters.filter((f) => matches(f, name)).sort())
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('what was removed listens no more, and the rest still does', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(filter, { minLength: 1, maxLength: 8 }), topic, fc.nat(), (filters, name, pick) => {
+      const trie = new TopicTrie<string>()
+      for (const f of filters) trie.add(f, f)
+      trie.match(name)
+      const gone = filters[pick % filters.length]!
+      trie.remove(gone, gone)
+      expect([...trie.match(name)].sort()).toEqual(filters.filter((f) => f !== gone && matches(f, name)).sort())
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('removing what was never there changes nothing', () => {
+  const trie = new TopicTrie<string>()
+  trie.add('a/b', 'x')
+  trie.remove('a/b/c', 'x')
+  trie.remove('a/#', 'x')
+  expect(trie.match('a/b')).toEqual(['x'])
+})

@@ -1,0 +1,11 @@
+// Starts the hub on the right Node. Plain JavaScript, so that an older Node can say what is missing instead of failing to parse.
+const major = Number(process.versions.node.split('.')[0])
+if (major !== 24) {
+  process.stderr.write(
+    `Millrace runs on Node 24; this is ${process.version}.\n` +
+      'npm ci brings Node 24 for Linux and Windows and npm start uses it: run "npm start" instead of "node …".\n' +
+      'On a Mac, or after npm ci --omit=optional, install Node 24 yourself (nodejs.org).\n',
+  )
+  process.exit(1)
+}
+await import('./main.ts')
