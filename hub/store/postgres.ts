@@ -1,0 +1,65 @@
+// PostgreSQL for kysely: a bounded pool, deadlines on every statement, and numbers where SQLite gives numbers.
+import { type DatabaseConnection, type Dialect, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Log } from '../health/report.ts'
+import { storeErrorOf } from './errors.ts'
+
+const INT8 = 20
+
+/** Host, port and database of a URL: what may be said of it aloud. */
+export const placeOf = (url: string): string => {
+  const { hostname, port, pathname } = new URL(url)
+  return `${hostname || 'localhost'}:${port || '5432'}${pathname}`
+}
+
+/** The pool: at most ten connections, five seconds to get one, ten for a statement. `bigint` columns arrive as numbers. */
+export const postgresPool = (url: string, log: Log): pg.Pool => {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'millrace',
+    max: 10,
+    connectionTimeoutMillis: 5000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 10_000,
+    query_timeout: 12_000,
+    idle_in_transaction_session_timeout: 30_000,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text'): unknown =>
+        oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    },
+  })
+  // An idle connection that breaks is replaced with the next call; without a listener it would end the process.
+  pool.on('error', (error) => log.warn('database-connection-lost', { reason: error.message }))
+  return pool
+}
+
+/** kysely's own dialect for PostgreSQL; what goes wrong arrives as StoreError. */
+export const postgresDialect = (pool: pg.Pool): Dialect => speaking(new PostgresDialect({ pool }))
+
+/** The same dialect, with every error of its connections turned into a StoreError. */
+export const speaking = (inner: Dialect): Dialect => {
+  const known = new WeakSet<DatabaseConnection>()
+  const explain = (error: unknown): never => {
+    throw storeErrorOf(error)
+  }
+  const wrap = (connection: DatabaseConnection): DatabaseConnection => {
+    if (known.has(connection)) return connection
+    known.add(connection)
+    const execute = connection.executeQuery.bind(connection)
+    // Set on the connection itself, because the driver finds its own data by the object it handed out.
+    connection.executeQuery = (query, options) =>
+      execute(query, options).catch(explain) as ReturnType<typeof execute<never>>
+    return connection
+  }
+  return {
+    createAdapter: () => inner.createAdapter(),
+    createIntrospector: (db) => inner.createIntrospector(db),
+    createQueryCompiler: () => inner.createQueryCompiler(),
+    createDriver() {
+      const driver = inner.createDriver()
+      const acquire = driver.acquireConnection.bind(driver)
+      driver.acquireConnection = (options) => acquire(options).then(wrap, explain)
+      return driver
+    },
+  }
+}
