@@ -17,7 +17,7 @@ test('.env.example lists every variable, and no other', () => {
 
 test('.env.example is a valid .env and equals the defaults', () => {
   const dir = folder({ '.env': readFileSync('.env.example', 'utf8') })
-  expect({ ...readConfig({}, dir), DATA_DIR: '', FLOWS_DIR: '' }).toEqual({ ...readConfig({}, folder()), DATA_DIR: '', FLOWS_DIR: '' })
+  expect({ ...readConfig({}, dir), DATA_DIR: '', FLOWS_DIR: '', PLUGINS_DIR: '' }).toEqual({ ...readConfig({}, folder()), DATA_DIR: '', FLOWS_DIR: '', PLUGINS_DIR: '' })
 })
 
 test('the environment wins over .env, .env over the file, the file over the default', () => {

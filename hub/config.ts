@@ -33,6 +33,7 @@ export const variables = z.strictObject({
   DATA_DIR: z.string().min(1).default('./data').describe('Folder for everything the hub keeps'),
   CONFIG_FILE: text('YAML or JSON file with settings (default: millrace.yaml beside the data folder, when it exists)'),
   FLOWS_DIR: z.string().min(1).default('./flows').describe('Folder of the flows'),
+  PLUGINS_DIR: z.string().min(1).default('./plugins').describe('Folder of the plugins'),
   TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/, 'must be topic levels of letters, digits, _ . - without a slash at either end')
@@ -106,7 +107,7 @@ export const readConfig = (
   if ((merged.ADMIN_USER === undefined) !== (merged.ADMIN_PASSWORD === undefined)) {
     throw new Fatal('ADMIN_USER and ADMIN_PASSWORD belong together: set both, or neither to claim the hub by its link.')
   }
-  return Object.freeze({ ...merged, DATA_DIR: resolve(folder, merged.DATA_DIR), FLOWS_DIR: resolve(folder, merged.FLOWS_DIR), file })
+  return Object.freeze({ ...merged, DATA_DIR: resolve(folder, merged.DATA_DIR), FLOWS_DIR: resolve(folder, merged.FLOWS_DIR), PLUGINS_DIR: resolve(folder, merged.PLUGINS_DIR), file })
 }
 
 const check = <S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> => {
