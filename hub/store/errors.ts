@@ -55,7 +55,7 @@ export const storeErrorOf = (thrown: unknown): Recoverable => {
   const sql = sqlCodeOf(thrown)
   const known = SENTENCES.find(([pattern]) => pattern.test(sql))
   if (known !== undefined) return new StoreError(known[1], known[2], sql, thrown)
-  return /timeout|terminated|Connection ended/i.test(reasonOf(thrown)) && sql === ''
+  return /timeout|terminated|connection (error|ended)|closed|discarded/i.test(reasonOf(thrown)) && sql === ''
     ? new StoreError(
         'UNAVAILABLE',
         'The database does not answer: check that it runs; the hub tries again with the next call.',

@@ -28,8 +28,11 @@ export const postgresPool = (url: string, log: Log): pg.Pool => {
         oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
     },
   })
-  // An idle connection that breaks is replaced with the next call; without a listener it would end the process.
-  pool.on('error', (error) => log.warn('database-connection-lost', { reason: error.message }))
+  // A broken connection is replaced with the next call. Without listeners it would end the process: the pool listens to
+  // idle connections only and passes their errors on, one that is in use needs a listener of its own.
+  const lost = (error: Error) => log.warn('database-connection-lost', { reason: error.message })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', lost))
   return pool
 }
 

@@ -8,6 +8,8 @@ export interface FakePostgres {
   url: string
   /** Drops every table. */
   empty(): Promise<void>
+  /** Breaks every connection, as a restart of the server does. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -28,13 +30,17 @@ export const startPostgres = async (): Promise<FakePostgres> => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   return {
+    cut,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     async empty() {
       await db.exec('drop schema public cascade; create schema public')
     },
     async close() {
-      for (const socket of sockets) socket.destroy()
+      cut()
       server.close()
       await once(server, 'close')
       await db.close()
