@@ -25,6 +25,8 @@ export interface SqliteThread {
 }
 
 const CLOSE_MS = 5000
+/** Loading the thread, waiting for another program, and the check of the file. */
+const START_MS = 30_000
 
 /** A driver's error as it comes out of the thread: structured cloning drops `code`. */
 const thrown = ({ message, code }: { message: string; code: string }) => Object.assign(new Error(message), { code })
@@ -104,7 +106,7 @@ export const openSqliteThread = async (
   }
 
   try {
-    await answerTo(0, deadlineMs + options.busyMs)
+    await answerTo(0, START_MS)
   } catch (error) {
     await close()
     throw error
