@@ -1,5 +1,6 @@
 // The runner keeps flows running: in a process of their own, on the logical clock, each with its own bounded edges.
-export type FlowStatus = 'starting' | 'running' | 'restarting' | 'quarantined' | 'failed to load'
+/** `ended`: it completed and says nothing more. */
+export type FlowStatus = 'starting' | 'running' | 'restarting' | 'quarantined' | 'failed to load' | 'ended'
 
 export interface FlowView {
   id: string
@@ -21,7 +22,9 @@ export interface FlowView {
 
 export interface Runner {
   flows(): FlowView[]
-  /** Lets a quarantined flow run again. */
+  /** Lets a flow that is quarantined, has ended or did not load run again, from its file as it is now. Rejects with Missing or, when it runs, with CONFLICT. */
   release(id: string): Promise<void>
+  /** The process of flows. */
+  process(): { pid?: number; restarts: number; sent: number; waiting: number; rss: number }
   close(): Promise<void>
 }

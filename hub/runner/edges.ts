@@ -1,0 +1,246 @@
+// Edges: one bounded queue per `from(…)` of a flow, over one order of items. What does not fit is dropped by the edge's policy and counted.
+import type { Envelope } from '../bus/envelope.ts'
+import { TopicTrie } from '../bus/trie.ts'
+import { Fifo } from './fifo.ts'
+import { type Item, tickAt } from './frame.ts'
+import type { Input } from './host.ts'
+
+/** A run of messages that an edge did not get. */
+export interface Gap {
+  flow: number
+  topic: string
+  from: number
+  to: number
+  count: number
+}
+
+export interface EdgeCounts {
+  in: number
+  dropped: number
+  depth: number
+}
+
+interface Edge {
+  readonly flow: number
+  readonly input: Input
+  readonly bound: number
+  /** What waits for it, oldest first. */
+  readonly waiting: Fifo<Place>
+  in: number
+  dropped: number
+  gap?: Gap
+  open: boolean
+}
+
+/** An item with those it is for. */
+interface Place {
+  readonly item: Item & { skip: number[] }
+  readonly edges: readonly Edge[]
+  /** How many of its edges still want it. */
+  left: number
+  readonly bytes: number
+}
+
+export interface Edges {
+  open(flow: number, inputs: readonly Input[]): void
+  close(flow: number): void
+  /** Puts a message in line for those who listen; false when nobody does. */
+  offer(envelope: Envelope): boolean
+  /** Puts a tick in line, unless something waits that tells the time anyway. */
+  tick(at: number): void
+  /** The next item to send; it stays here until it is acknowledged. */
+  next(): Item | undefined
+  /** The oldest `count` items that were sent are done. */
+  done(count: number): void
+  /** Everything that was sent and is not done waits again: its receiver is gone. */
+  again(): void
+  counts(flow: number): EdgeCounts
+  /** Stamp and seq of the last item in line. */
+  readonly last: { at: number; seq: number }
+  /** Seq of the oldest message that is not done; undefined when all are. */
+  readonly oldest: number | undefined
+  readonly sent: number
+  readonly sentBytes: number
+  readonly waiting: number
+}
+
+/** What is kept of an item beside its payload, roughly. */
+const ITEM_BYTES = 200
+/** All that waits, together. */
+const WAITING_BYTES = 64 * 2 ** 20
+/** Dropped items may stay in line, without effect, until they are this many more than the others. */
+const DEAD = 1024
+
+/** `gap` is told of each run of dropped messages when it ends. */
+export const openEdges = (gap: (gap: Gap) => void): Edges => {
+  const trie = new TopicTrie<Edge>()
+  const byFlow = new Map<number, Edge[]>()
+  let sent = new Fifo<Place>()
+  let waiting = new Fifo<Place>()
+  let sentBytes = 0
+  let live = { places: 0, bytes: 0 }
+  const last = { at: 0, seq: 0 }
+
+  const release = (place: Place): void => {
+    if (--place.left > 0) return
+    live.places--
+    live.bytes -= place.bytes
+  }
+
+  const drop = (edge: Edge): void => {
+    const place = edge.waiting.shift()
+    if (place === undefined) return
+    const { skip, seq } = place.item
+    skip.push(edge.input.edge)
+    edge.dropped++
+    edge.gap ??= { flow: edge.flow, topic: edge.input.topic, from: seq, to: seq, count: 0 }
+    edge.gap.to = seq
+    edge.gap.count++
+    release(place)
+  }
+
+  const closeGap = (edge: Edge): void => {
+    if (edge.gap === undefined) return
+    gap(edge.gap)
+    delete edge.gap
+  }
+
+  /** The oldest that waits is the oldest of each of its edges. */
+  const dropOldest = (): void => {
+    const place = waiting.shift()
+    if (place?.item.topic === '') release(place)
+    for (const edge of place?.edges ?? []) if (edge.waiting.peek() === place) drop(edge)
+  }
+
+  const line = (place: Place): void => {
+    const edges = place.edges.filter((edge) => edge.open && !place.item.skip.includes(edge.input.edge))
+    const isTick = place.item.topic === ''
+    place.left = isTick ? 1 : edges.length
+    if (place.left === 0) return
+    waiting.push(place)
+    live.places++
+    live.bytes += place.bytes
+    for (const edge of edges) {
+      edge.waiting.push(place)
+      if (edge.waiting.size > edge.bound) drop(edge)
+    }
+    while (live.bytes > WAITING_BYTES && waiting.size > 1) dropOldest()
+    if (waiting.size <= 2 * live.places + DEAD) return
+    const kept = new Fifo<Place>()
+    for (const each of waiting) if (each.left > 0) kept.push(each)
+    waiting = kept
+  }
+
+  const close = (edge: Edge): void => {
+    edge.open = false
+    trie.remove(edge.input.filter, edge)
+    for (let place = edge.waiting.shift(); place !== undefined; place = edge.waiting.shift()) release(place)
+    closeGap(edge)
+  }
+
+  return {
+    last,
+    get oldest() {
+      for (const { item } of sent) if (item.topic !== '') return item.seq
+      for (const { item, left } of waiting) if (item.topic !== '' && left > 0) return item.seq
+      return undefined
+    },
+    get sent() {
+      return sent.size
+    },
+    get sentBytes() {
+      return sentBytes
+    },
+    get waiting() {
+      return live.places
+    },
+
+    open(flow, inputs) {
+      const before = byFlow.get(flow) ?? []
+      const edges = inputs.map((input): Edge => {
+        const known = before.find((edge) => edge.input.edge === input.edge)
+        if (known?.open === true && isSame(known.input, input)) return known
+        const { overload } = input
+        const edge = {
+          flow,
+          input,
+          bound: overload === 'latest' ? 1 : Math.max(1, overload.dropOldest),
+          waiting: new Fifo<Place>(),
+          in: known?.in ?? 0,
+          dropped: known?.dropped ?? 0,
+          open: true,
+        }
+        trie.add(input.filter, edge)
+        return edge
+      })
+      for (const edge of before) if (edge.open && !edges.includes(edge)) close(edge)
+      byFlow.set(flow, edges)
+    },
+
+    close(flow) {
+      for (const edge of byFlow.get(flow) ?? []) if (edge.open) close(edge)
+    },
+
+    offer({ seq, at, topic, origin, payload }) {
+      // A message that was held back for the journal comes late; time does not go back for it.
+      last.at = Math.max(last.at, at)
+      last.seq = Math.max(last.seq, seq)
+      const edges = trie.match(topic)
+      if (edges.length === 0) return false
+      for (const edge of edges) edge.in++
+      const item = { seq, at: last.at, topic, origin, payload, skip: [] }
+      line({ item, edges, left: 0, bytes: payload.length + ITEM_BYTES })
+      return true
+    },
+
+    tick(at) {
+      if (live.places > 0 || at < last.at) return
+      last.at = at
+      line({ item: { ...tickAt(at, last.seq), skip: [] }, edges: [], left: 0, bytes: ITEM_BYTES })
+    },
+
+    next() {
+      for (let place = waiting.shift(); place !== undefined; place = waiting.shift()) {
+        if (place.left <= 0) continue
+        live.places--
+        live.bytes -= place.bytes
+        for (const edge of place.edges) {
+          if (edge.waiting.peek() !== place) continue
+          edge.waiting.shift()
+          closeGap(edge)
+        }
+        sent.push(place)
+        sentBytes += place.bytes
+        return place.item
+      }
+      return undefined
+    },
+
+    done(count) {
+      for (let i = 0; i < count; i++) sentBytes -= sent.shift()?.bytes ?? 0
+    },
+
+    again() {
+      const all = [...sent, ...waiting].filter(({ left }) => left > 0)
+      sent = new Fifo()
+      waiting = new Fifo()
+      sentBytes = 0
+      live = { places: 0, bytes: 0 }
+      for (const edges of byFlow.values()) for (const edge of edges) while (edge.waiting.size > 0) edge.waiting.shift()
+      for (const place of all) line(place)
+    },
+
+    counts: (flow) =>
+      (byFlow.get(flow) ?? []).reduce(
+        (sum, edge) => ({
+          in: sum.in + edge.in,
+          dropped: sum.dropped + edge.dropped,
+          depth: sum.depth + edge.waiting.size,
+        }),
+        { in: 0, dropped: 0, depth: 0 },
+      ),
+  }
+}
+
+const isSame = (a: Input, b: Input): boolean =>
+  a.filter === b.filter && JSON.stringify(a.overload) === JSON.stringify(b.overload)
