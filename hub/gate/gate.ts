@@ -24,7 +24,11 @@ export interface GateRequest {
 /** What interlocks look at: the world as the hub knew it when the request was judged. */
 export interface Snapshot {
   at: number
-  device(id: string): { online: boolean; kind: string; area?: string; state: Record<string, unknown>; safe: readonly string[] } | undefined
+  device(
+    id: string,
+  ):
+    | { online: boolean; kind: string; area?: string; state: Record<string, unknown>; safe: readonly string[] }
+    | undefined
 }
 
 /** A condition that blocks. Must answer within 200 ms; no answer on a hazardous intent counts as no. Never asked for safe intents. */
@@ -51,21 +55,26 @@ export interface CommandView {
   result?: z.output<typeof Result>
 }
 
-/** What becomes of a request at once: dispatched, still waiting (an approval), or closed with its result. `http` is the status of DESIGN 8. */
+/** What becomes of a request at once: dispatched, still waiting (an approval), or closed with its result. `http` is the status a route answers with; 503 when nothing can be recorded. */
 export interface Answer {
   commandId: string
   status: 'pending' | 'dispatched' | 'awaiting_confirmation' | 'refused' | 'duplicate'
-  http: 202 | 400 | 403 | 404 | 409 | 410 | 422
+  http: 202 | 400 | 403 | 404 | 409 | 410 | 422 | 503
   reason?: string
-  /** For an intent nobody knows: what it may have meant. */
+  /** For an intent or device nobody knows: what may have been meant. */
   near?: string[]
+  /** What is wrong in the request, such as `payload.level`. */
+  field?: string
 }
 
 export interface Gate {
   /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused. */
   ask(who: Principal, device: string, request: z.output<typeof Request>): Promise<Answer>
   /** Stops what moves: every device's safe intents, past expiry and interlocks, rights alone apply. Resolves when all are dispatched. */
-  stop(who: Principal, reason: string): Promise<{ id: string; devices: { device: string; intents: string[]; error?: string }[] }>
+  stop(
+    who: Principal,
+    reason: string,
+  ): Promise<{ id: string; devices: { device: string; intents: string[]; error?: string }[] }>
   command(id: string): Promise<CommandView | undefined>
   /** Newest first. */
   commands(query: { device?: string; limit?: number }): Promise<CommandView[]>

@@ -1,0 +1,370 @@
+// The desk holds every command the gate has in hand: its turn, its record, its deadline, the executor's words and its one result.
+import type { z } from 'zod'
+import type { Bus } from '../bus/bus.ts'
+import type { Envelope } from '../bus/envelope.ts'
+import { GATE } from '../bus/principal.ts'
+import { type Clock, iso } from '../clock.ts'
+import type { Devices } from '../devices/devices.ts'
+import { reasonOf } from '../errors.ts'
+import type { Health } from '../health/report.ts'
+import { message } from '../streams/message.ts'
+import type { Ack } from '../topics/core.ts'
+import { type Bounds, type Wait, within } from './bounds.ts'
+import { type Command, type Outcome, rowOf } from './command.ts'
+import type { CommandStatus } from './gate.ts'
+import { openLanes } from './lanes.ts'
+import type { Ledger } from './ledger.ts'
+
+/** Answers held back until the first request under an id has its result. */
+const MAX_AFTER = 16
+/** Late words about one closed command that get a row in the audit; further ones are only counted. */
+const LATE_ROWS = 3
+
+export interface DeskParts {
+  bus: Bus
+  devices: Pick<Devices, 'ownerOf'>
+  clock: Clock
+  health: Health
+  ledger: Ledger
+  bounds: Bounds
+  wait: Wait
+}
+
+export type Desk = ReturnType<typeof openDesk>
+
+export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: DeskParts) => {
+  const open = new Map<string, Command>()
+  /** Closed commands, oldest first. */
+  const closed = new Map<string, { command: Command; late: number }>()
+  /** Open commands of each device: all, and the safe ones among them. */
+  const counts = new Map<string, { all: number; safe: number }>()
+  const last = new Map<string, number>()
+  const lanes = openLanes()
+  let safeOpen = 0
+  let ended = false
+
+  const audit = (event: string, { request, origin }: Command, detail: Record<string, unknown>, who = origin): void =>
+    ledger.audit({
+      at: clock.now(),
+      event,
+      subject: request.id,
+      who,
+      device: request.device,
+      intent: request.intent,
+      detail,
+    })
+
+  const record = (command: Command): void =>
+    void ledger.put(rowOf(command)).catch((error: unknown) => {
+      health.report({
+        source: 'gate',
+        type: 'CommandUnrecorded',
+        severity: 'error',
+        category: 'database',
+        message: `The state of command ${command.request.id} could not be recorded: ${reasonOf(error)}`,
+      })
+    })
+
+  const became = (command: Command, status: CommandStatus, detail?: string): void => {
+    command.status = status
+    if (command.history.length >= bounds.history && command.result === undefined) return
+    command.history.push({ at: iso(clock.now()), status, ...(detail === undefined ? {} : { detail }) })
+  }
+
+  const countOf = (device: string) => counts.get(device) ?? { all: 0, safe: 0 }
+
+  const release = (command: Command): void => {
+    const { id, device } = command.request
+    if (open.get(id) !== command) return
+    open.delete(id)
+    command.calm()
+    const { all, safe } = countOf(device)
+    if (all <= 1) counts.delete(device)
+    else counts.set(device, { all: all - 1, safe: safe - (command.safe ? 1 : 0) })
+    if (command.safe) safeOpen--
+  }
+
+  const publishResult = ({ request, requestSeq }: Command, result: Outcome, cause = requestSeq): number => {
+    try {
+      const payload = { ...result, correlationId: request.correlationId }
+      const { seq } = bus.publish(GATE, message('devices/{device}/result', { device: request.device }, payload), {
+        cause,
+        correlation: request.correlationId,
+      })
+      health.metrics.count('gate_results_total', 'Results published by the gate', { status: result.status })
+      return seq
+    } catch (error) {
+      health.report({
+        source: 'gate',
+        type: 'ResultUnpublished',
+        severity: 'critical',
+        category: 'system',
+        message: `The result of ${request.id} (${result.status}) could not be published: ${reasonOf(error)}`,
+      })
+      return 0
+    }
+  }
+
+  const conclude = async (command: Command, result: Outcome, cause: number): Promise<void> => {
+    // Recorded first: after a crash in between it is published from the record, not decided again.
+    await within(bounds.recordMs, ledger.put(rowOf(command)), wait).catch(() => 'late')
+    if (ended) return
+    command.resultSeq = publishResult(command, result, cause)
+    record(command)
+    for (const tell of command.after.splice(0)) tell()
+  }
+
+  /** Gives a command its one result. Later calls do nothing. */
+  const close = (
+    command: Command,
+    status: Outcome['status'],
+    reason: string | undefined,
+    cause = command.requestSeq,
+    who = 'gate',
+  ): Promise<void> => {
+    if (command.closing !== undefined) return command.closing
+    const { id, intent, correlationId } = command.request
+    const result: Outcome = {
+      id,
+      status,
+      intent,
+      ...(reason === undefined ? {} : { reason: reason.slice(0, 1000) }),
+      correlationId,
+    }
+    command.result = result
+    // Marked as going out, but it did not.
+    if (command.status === 'pending') command.dispatchedAt = 0
+    became(command, status, reason)
+    release(command)
+    closed.set(id, { command, late: 0 })
+    forget()
+    audit('result', command, { status, reason: reason ?? '' }, who)
+    command.closing = conclude(command, result, cause)
+    return command.closing
+  }
+
+  const forget = (): void => {
+    for (const oldest of closed.keys()) {
+      if (closed.size <= bounds.remembered) return
+      closed.delete(oldest)
+    }
+  }
+
+  const arm = (command: Command, silent: string): void => {
+    command.calm()
+    command.calm = wait(Math.max(0, command.deadline - clock.now()), () => {
+      // A clock that was set back, or a wait longer than a timer can be.
+      if (clock.now() < command.deadline) arm(command, silent)
+      else void close(command, 'timeout', silent)
+    })
+  }
+
+  const silence = (command: Command): string =>
+    command.status === 'accepted'
+      ? `'${command.request.device}' accepted the command but did not say how it ended by ${iso(command.deadline)}. Look at the device.`
+      : `'${command.request.device}' did not answer within ${Math.round(bounds.ackMs / 100) / 10} s. It may or may not have acted: look at the device.`
+
+  /** Publishes the `cmd`. Resolves when it is out, or with why it is not. */
+  const dispatch = async (command: Command): Promise<{ ok: true } | { ok: false; reason: string }> => {
+    const { request, safe } = command
+    let overtook: Promise<unknown> | undefined
+    if (safe) {
+      const ahead = lanes.sending(request.device)
+      if (ahead !== undefined && (await within(bounds.overtakeMs, ahead, wait)) === 'late') overtook = ahead
+    }
+    became(command, 'dispatched')
+    arm(command, silence(command))
+    last.set(`${request.device} ${request.intent}`, command.dispatchedAt)
+    const { digest: _, payload, requestedBy, device, ...rest } = request
+    const cmd = { ...rest, requestedBy, ...(Object.keys(payload).length === 0 ? {} : { payload }) }
+    audit('cmd', command, { by: safe ? 'safe' : 'interlocks' }, 'gate')
+    const gone = Promise.withResolvers<string | undefined>()
+    try {
+      const envelope = bus.publish(GATE, message('devices/{device}/cmd', { device }, cmd), {
+        cause: command.requestSeq,
+        correlation: request.correlationId,
+        after: safe ? 'accept' : 'commit',
+        committed: (error) => gone.resolve(error === undefined ? undefined : reasonOf(error)),
+      })
+      command.cmdSeq = envelope.seq
+    } catch (error) {
+      const reason = `The command could not be published: ${reasonOf(error)}`
+      void close(command, 'failed', reason)
+      return { ok: false, reason }
+    }
+    health.metrics.count('gate_commands_total', 'Commands sent by the gate', { safe: String(safe) })
+    record(command)
+    if (safe) {
+      if (overtook !== undefined) void overtook.then(() => repeatSafe(command))
+      return { ok: true }
+    }
+    lanes.sends(device, gone.promise)
+    const failed = await within(bounds.recordMs, gone.promise, wait)
+    if (failed === undefined || failed === 'late') return { ok: true }
+    const reason = `The command was not sent because the journal could not record it: ${failed}`
+    void close(command, 'failed', reason)
+    return { ok: false, reason }
+  }
+
+  /** A command that hung in the journal came out after a safe intent: the safe intent is sent once more, under an id of its own. */
+  const repeatSafe = (command: Command): void => {
+    if (ended) return
+    const again: Command = {
+      ...command,
+      request: { ...command.request, id: `${command.request.id.slice(0, 120)}-again` },
+      history: [
+        { at: iso(clock.now()), status: 'pending', detail: `repeats ${command.request.id}, which was overtaken` },
+      ],
+      status: 'pending',
+      dispatchedAt: clock.now(),
+      deadline: clock.now() + bounds.ackMs,
+      cmdSeq: 0,
+      resultSeq: 0,
+      after: [],
+      calm: () => {},
+    }
+    delete again.result
+    delete again.closing
+    if (find(again.request.id) !== undefined) return
+    take(again)
+    void dispatch(again)
+  }
+
+  const find = (id: string): Command | undefined => open.get(id) ?? closed.get(id)?.command
+
+  const take = (command: Command): void => {
+    const { id, device } = command.request
+    open.set(id, command)
+    const { all, safe } = countOf(device)
+    counts.set(device, { all: all + 1, safe: safe + (command.safe ? 1 : 0) })
+    if (command.safe) safeOpen++
+  }
+
+  const stray = (event: string, device: string, id: string, origin: string, detail: Record<string, unknown>): void => {
+    health.metrics.count('gate_stray_acks_total', 'Words of executors that changed nothing', { why: event })
+    const known = closed.get(id)
+    if (known !== undefined && known.late++ >= LATE_ROWS) return
+    if (known === undefined && !open.has(id)) return
+    ledger.audit({
+      at: clock.now(),
+      event,
+      subject: id,
+      who: origin,
+      device,
+      intent: find(id)?.request.intent ?? '',
+      detail,
+    })
+  }
+
+  /** The executor's word. Only the owner of the device is believed, and only about a command that is out and open. */
+  const hearAck = (
+    device: string,
+    ack: z.output<typeof Ack>,
+    { origin, seq }: Pick<Envelope, 'origin' | 'seq'>,
+  ): void => {
+    const command = open.get(ack.id)
+    const detail = { status: ack.status, reason: ack.reason ?? '', seq }
+    if (command === undefined) return stray('ack.late', device, ack.id, origin, detail)
+    if (command.request.device !== device || devices.ownerOf(device) !== origin) {
+      return command.history.length < bounds.history ? stray('ack.foreign', device, ack.id, origin, detail) : undefined
+    }
+    if (command.status === 'pending') return stray('ack.early', device, ack.id, origin, detail)
+    if (ack.status !== 'accepted') {
+      audit('ack', command, detail, origin)
+      return void close(command, ack.status, ack.reason, seq, origin)
+    }
+    const longest = command.dispatchedAt + bounds.longestMs
+    command.deadline = Math.min(clock.now() + (ack.within ?? bounds.acceptedMs), longest)
+    if (command.history.length < bounds.history)
+      audit('ack', command, { ...detail, until: iso(command.deadline) }, origin)
+    became(command, 'accepted', ack.reason)
+    arm(command, silence(command))
+    record(command)
+  }
+
+  return {
+    audit,
+    /** An audit row about something that is no command. */
+    note: (
+      event: string,
+      subject: string,
+      who: string,
+      detail: Record<string, unknown>,
+      device = '',
+      intent = '',
+    ): void => ledger.audit({ at: clock.now(), event, subject, who, device, intent, detail }),
+    close,
+    dispatch,
+    hearAck,
+    find,
+    take,
+    release,
+    publishResult,
+    /** Keeps the command as it now is, without waiting. */
+    keep: record,
+    /** Runs `work` in the device's turn: one request after the other, in the order they came. */
+    inTurn: <T>(command: Command, work: () => Promise<T>): Promise<T> => lanes.inTurn(command, work),
+    /** Requests not yet sent are not sent any more: all of a device's, or everybody's. */
+    withdraw: (device: string | undefined, why: string): void => lanes.withdraw(device, why),
+    /** Whether there is room for one more open command. */
+    room: ({ safe, request: { device } }: Command): boolean => {
+      const here = countOf(device)
+      return safe
+        ? here.safe < bounds.openPerDevice && safeOpen < bounds.open
+        : here.all - here.safe < bounds.openPerDevice && open.size - safeOpen < bounds.open
+    },
+    /** Marks it as dispatched in the table before it is: from then on no restart sends it again. False when that cannot be written in time; a safe intent does not wait. */
+    async record(command: Command): Promise<boolean> {
+      command.dispatchedAt = clock.now()
+      command.deadline = command.dispatchedAt + bounds.ackMs
+      const row = { ...rowOf(command), status: 'dispatched' }
+      const written = ledger.put(row)
+      if (command.safe) {
+        written.catch(() => {})
+        return true
+      }
+      const done = await within(
+        bounds.recordMs,
+        written.then(() => true),
+        wait,
+      ).catch(() => false)
+      const now = clock.now()
+      command.deadline += now - command.dispatchedAt
+      command.dispatchedAt = now
+      return done === true
+    },
+    /** Looks for an id in the table; a safe intent waits a moment only and goes on without. */
+    async lookUp(find: () => Promise<Command | undefined>, safe: boolean): Promise<Command | undefined | 'unknown'> {
+      const found = await within(safe ? bounds.overtakeMs : bounds.recordMs, find(), wait).catch(() => 'late' as const)
+      return found === 'late' ? (safe ? undefined : 'unknown') : found
+    },
+    /** After the result of `first` is published; at once when it is. Beyond sixteen waiting ones nothing is published. */
+    afterResult(first: Command, tell: () => void): void {
+      if (first.result !== undefined) tell()
+      else if (first.after.length < MAX_AFTER) first.after.push(tell)
+    },
+    /** Takes up a command that an earlier run sent: at least the ack window from now. */
+    resume(command: Command): void {
+      command.deadline = Math.max(command.deadline, clock.now() + bounds.ackMs)
+      take(command)
+      arm(command, silence(command))
+    },
+    /** A result decided by an earlier run that died before publishing it. */
+    republish(command: Command): void {
+      if (command.result === undefined) return
+      command.resultSeq = publishResult(command, command.result)
+      record(command)
+    },
+    remember: (command: Command): void => void closed.set(command.request.id, { command, late: 0 }),
+    lastSent: (device: string, intent: string): number => last.get(`${device} ${intent}`) ?? 0,
+    sentAt: (device: string, intent: string, at: number): void => void last.set(`${device} ${intent}`, at),
+    get open() {
+      return open.size
+    },
+    /** Calls off all deadlines; open commands stay open in the table. */
+    end(): void {
+      ended = true
+      for (const command of open.values()) command.calm()
+    },
+  }
+}

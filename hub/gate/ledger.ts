@@ -1,0 +1,207 @@
+// The gate's one writer: commands and audit rows in batches, in order, each batch one transaction with the head of the chain.
+import type { Kysely } from 'kysely'
+import { Recoverable, reasonOf } from '../errors.ts'
+import type { Health } from '../health/report.ts'
+import type { Tables } from '../store/store.ts'
+import { type AuditEvent, chained, GENESIS, type Head, lastRow, storedHead } from './audit.ts'
+import type { Wait } from './bounds.ts'
+import type { CommandsTable } from './tables.ts'
+
+const BATCH = 500
+/** Beyond this nothing that is not safe is accepted; beyond twice this rows are dropped, and the chain says how many. */
+const MAX_WAITING = 10_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5_000
+const CLOSE_MS = 3_000
+
+export interface Ledger {
+  /** Adds a row to the audit. Never throws, never waits. */
+  audit(event: AuditEvent): void
+  /** The command as it now is; resolves when it is written together with all audit rows before it. */
+  put(row: CommandsTable): Promise<void>
+  flush(): Promise<void>
+  /** False while records cannot be written: only safe intents pass the gate then. */
+  readonly ok: boolean
+  readonly waiting: number
+  /** Writes what is left; gives up after three seconds when the store does not answer. */
+  close(): Promise<void>
+}
+
+interface Put {
+  row: CommandsTable
+  done: (() => void)[]
+}
+
+/** Opens the ledger at the head of the chain. A head that does not fit the table is left as it is for `verify` to find, and reported. */
+export const openLedger = async (parts: {
+  db: Kysely<Tables>
+  health: Pick<Health, 'set' | 'report'>
+  wait: Wait
+  /** ms since 1970. */
+  now: number
+}): Promise<Ledger> => {
+  const { db, health, wait, now } = parts
+  const tail = await lastRow(db)
+  const stored = await storedHead(db)
+  let head: Head = stored ?? tail ?? GENESIS
+  const events: AuditEvent[] = []
+  if ((stored?.n ?? 0) !== (tail?.n ?? 0) || stored?.hash !== tail?.hash) {
+    health.report({
+      source: 'gate',
+      type: 'AuditBroken',
+      severity: 'critical',
+      category: 'database',
+      message: `The audit chain does not end where it was written to (${stored?.n ?? 0} against ${tail?.n ?? 0} rows). Run 'npm run audit -- verify' and find out who changed the database.`,
+    })
+    // Past what is there and what was there, so that no number is given twice and the gap stays visible.
+    if (tail !== undefined && tail.n > (stored?.n ?? 0)) head = tail
+    events.push({
+      at: now,
+      event: 'audit.broken',
+      subject: '',
+      who: 'hub',
+      device: '',
+      intent: '',
+      detail: { head: stored?.n ?? 0, rows: tail?.n ?? 0 },
+    })
+  }
+  let puts = new Map<string, Put>()
+  let writing: Promise<void> | undefined
+  let failing = false
+  let dropped = 0
+  let pause = FIRST_PAUSE_MS
+  let closing = false
+  const idle: (() => void)[] = []
+
+  const write = async (batch: AuditEvent[], rows: CommandsTable[]): Promise<void> => {
+    const chain = chained(head, batch)
+    const end = chain.at(-1)
+    await db.transaction().execute(async (trx) => {
+      if (end !== undefined) {
+        await trx.insertInto('audit').values(chain).execute()
+        await trx
+          .insertInto('audit_head')
+          .values({ id: 1, n: end.n, hash: end.hash })
+          .onConflict((on) => on.column('id').doUpdateSet({ n: end.n, hash: end.hash }))
+          .execute()
+      }
+      for (const row of rows) {
+        const { id: _, ...rest } = row
+        await trx
+          .insertInto('commands')
+          .values(row)
+          .onConflict((on) => on.column('id').doUpdateSet(rest))
+          .execute()
+      }
+    })
+    if (end !== undefined) head = { n: end.n, hash: end.hash }
+  }
+
+  /** After a failed commit nobody knows whether it happened: the stored head tells. */
+  const happened = async (batch: AuditEvent[]): Promise<boolean> => {
+    const end = chained(head, batch).at(-1)
+    const kept = await storedHead(db)
+    if (end === undefined || kept?.n !== end.n || kept.hash !== end.hash) return false
+    head = kept
+    return true
+  }
+
+  const pump = async (): Promise<void> => {
+    let retry = false
+    while (events.length + puts.size > 0) {
+      const batch = events.slice(0, BATCH)
+      // A command is written no earlier than the audit rows given before it.
+      const rows = batch.length === events.length ? puts : new Map<string, Put>()
+      if (rows === puts) puts = new Map()
+      try {
+        const done = retry && (await happened(batch))
+        await write(
+          done ? [] : batch,
+          [...rows.values()].map(({ row }) => row),
+        )
+      } catch (error) {
+        for (const [id, { row, done }] of rows) {
+          const newer = puts.get(id)
+          puts.set(id, { row: newer?.row ?? row, done: [...done, ...(newer?.done ?? [])] })
+        }
+        failing = true
+        retry = true
+        health.set(
+          'audit',
+          'unhealthy',
+          `Commands and audit cannot be recorded (${reasonOf(error)}): until they can, the gate lets only safe intents pass. Check the database and its disk.`,
+        )
+        if (closing) return
+        await new Promise<void>((resolve) => wait(pause, resolve))
+        pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+        continue
+      }
+      retry = false
+      failing = false
+      pause = FIRST_PAUSE_MS
+      health.set('audit', 'healthy')
+      events.splice(0, batch.length)
+      for (const { done } of rows.values()) for (const tell of done) tell()
+      if (dropped > 0 && events.length < MAX_WAITING) {
+        events.push({
+          at: batch.at(-1)?.at ?? 0,
+          event: 'audit.gap',
+          subject: '',
+          who: 'hub',
+          device: '',
+          intent: '',
+          detail: { rows: dropped },
+        })
+        dropped = 0
+      }
+    }
+    for (const tell of idle.splice(0)) tell()
+  }
+
+  const go = (): void => {
+    writing ??= Promise.resolve()
+      .then(pump)
+      .finally(() => {
+        writing = undefined
+        if (events.length + puts.size > 0 && !closing) go()
+      })
+  }
+
+  return {
+    audit(event) {
+      if (events.length >= 2 * MAX_WAITING) return void dropped++
+      events.push(event)
+      go()
+    },
+    put(row) {
+      return new Promise((resolve, reject) => {
+        const old = puts.get(row.id)
+        if (old === undefined && puts.size >= 2 * MAX_WAITING)
+          return reject(
+            new Recoverable('UNAVAILABLE', 'The record of commands is full because the database does not take it.'),
+          )
+        puts.set(row.id, { row, done: [...(old?.done ?? []), resolve] })
+        go()
+      })
+    },
+    flush: () =>
+      events.length + puts.size === 0 && writing === undefined
+        ? Promise.resolve()
+        : new Promise((resolve) => void idle.push(resolve)),
+    get ok() {
+      return !failing && events.length < MAX_WAITING
+    },
+    get waiting() {
+      return events.length + puts.size
+    },
+    async close() {
+      closing = true
+      let off = () => {}
+      await Promise.race([
+        (writing ?? Promise.resolve()).then(() => (events.length + puts.size > 0 ? pump() : undefined)),
+        new Promise<void>((resolve) => (off = wait(CLOSE_MS, resolve))),
+      ])
+      off()
+    },
+  }
+}
