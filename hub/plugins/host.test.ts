@@ -261,7 +261,7 @@ test('defaults are filled in and reach the plugin', async () => {
       return NEVER
     },
   })
-  const host = startPlugins(found(p as unknown as Plugin), deps)
+  const host = startPlugins(found(p), deps)
   expect(seen).toBe(7)
   await host.close()
 })
