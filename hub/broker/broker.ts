@@ -10,7 +10,12 @@ export const no = (reason: string): Verdict => ({ ok: false, reason })
 /** Who may do what over MQTT. All answers come from the one policy table (hub/access). */
 export interface MqttRights {
   /** Resolves to the principal, or rejects with Unauthenticated (bad name or secret) or Forbidden (client id of another). Off the event loop where it hashes. */
-  authenticate(login: { clientId: string; username: string | undefined; password: Buffer | undefined; address: string }): Promise<Principal>
+  authenticate(login: {
+    clientId: string
+    username: string | undefined
+    password: Buffer | undefined
+    address: string
+  }): Promise<Principal>
   mayPublish(who: Principal, topic: string): Verdict
   /** By containment: every topic the filter can match must be readable. */
   maySubscribe(who: Principal, filter: string): Verdict

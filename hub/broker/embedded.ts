@@ -1,0 +1,237 @@
+// The embedded broker: aedes inside, our rights, limits, guard, emitter and listeners around it.
+import type { Duplex } from 'node:stream'
+import type { SecureContextOptions } from 'node:tls'
+import { wallClock, type Clock } from '../clock.ts'
+import { Recoverable, reasonOf } from '../errors.ts'
+import type { Health, Log } from '../health/report.ts'
+import { openAdmission, type Ticket } from './admission.ts'
+import type { Broker, BrokerCounters, ClientView, Intake, MqttRights } from './broker.ts'
+import { openEmitter } from './emitter.ts'
+import { startEngine, type Link } from './engine.ts'
+import { guard } from './guard.ts'
+import { openHooks } from './hooks.ts'
+import { DEFAULT_LIMITS, type BrokerLimits } from './limits.ts'
+import { openListeners, type Listen } from './listeners.ts'
+import { openLogins } from './logins.ts'
+import { openOwners } from './owners.ts'
+import type { Persistence, StoredPacket } from './persistence.ts'
+import { expel, formsOf, purgeSessions } from './purge.ts'
+import { quietly } from './quiet.ts'
+import { collectWrites } from './turn.ts'
+import { watchClients } from './watch.ts'
+
+export interface EmbeddedBrokerOptions {
+  rights: MqttRights
+  intake: Intake
+  /** A session store by the contract of aedes-persistence 11. The broker sets it up; its owner destroys it after `close`. */
+  persistence: Persistence
+  listen: Listen
+  limits?: Partial<BrokerLimits>
+  log: Log
+  health: Health
+  clock?: Clock
+}
+
+export interface EmbeddedBroker extends Broker {
+  /** New TLS connections get this certificate; open ones keep theirs. */
+  renewTls(tls: SecureContextOptions): void
+}
+
+/** All connections are closed within this time. */
+const CLOSE_MS = 1500
+const SHUTTING_DOWN = 'The broker is shutting down. Try again when it runs.'
+
+/**
+ * Opens the broker and its listeners. Throws Fatal when aedes is not patched, or a port cannot be had (the message says
+ * how to run beside another broker).
+ *
+ * `intake.accept` is called exactly once for every publish of a client that has the right, wills included, before any
+ * subscriber gets it. The envelope it returns decides QoS and retain. PUBACK/PUBREC goes out when its `committed` has
+ * been called *and* the session store has the retained message, the queue entries and the QoS 2 identifier.
+ */
+export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> => {
+  const { rights, persistence, health, log } = options
+  const limits: BrokerLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const clock = options.clock ?? wallClock()
+  const warn = quietly(log, clock.now)
+  const counts: BrokerCounters = {
+    connected: 0,
+    connects: 0,
+    refusedConnects: 0,
+    refusedPublishes: 0,
+    refusedSubscribes: 0,
+    malformed: 0,
+    oversized: 0,
+    slowClientsCut: 0,
+    dropped: 0,
+    received: 0,
+    delivered: 0,
+    hookErrors: 0,
+  }
+  const broken = (what: string, error: unknown) => {
+    counts.hookErrors++
+    warn('mqtt-hook-failed', what, { hook: what, why: reasonOf(error) })
+    health.report({ source: 'broker', type: 'HookFailed', category: 'system', message: `${what}: ${reasonOf(error)}` })
+  }
+
+  const owners = openOwners(limits.pendingSessions, (id) => engine.clients[id]?.peer?.origin)
+  const logins = openLogins({
+    failures: limits.loginFailures,
+    perSecond: limits.loginFailuresPerSecond,
+    now: clock.now,
+  })
+  const hooks = openHooks({ rights, intake: options.intake, limits, logins, owners, clock, counts, warn, broken })
+  const emitter = openEmitter((error) => broken('deliver', error))
+  const engine = await startEngine({ hooks, emitter, persistence, limits })
+
+  const links = new Set<Link>()
+  const admission = openAdmission(limits)
+  const refused = (address: string, why: string) => {
+    counts.refusedConnects++
+    warn('mqtt-connection-refused', address, { address, why })
+  }
+
+  const take = (stream: Duplex, ticket: Ticket) => {
+    if (engine.closed) return void stream.destroy()
+    collectWrites(stream)
+    const link = engine.handle(stream)
+    links.add(link)
+    link.peer = {
+      address: ticket.address,
+      principal: undefined,
+      origin: '',
+      connectedAt: clock.now(),
+      dropped: 0,
+      slowSince: 0,
+      waiting: 0,
+      waitingSince: 0,
+      readable: new Map(),
+    }
+    guard(link, limits, (fault, error) => {
+      counts[fault]++
+      warn(`mqtt-${fault}`, ticket.address, { address: ticket.address, clientId: link.id, why: error.message })
+    })
+    stream.once('close', () => {
+      links.delete(link)
+      ticket.gone()
+    })
+    tickets.set(link, ticket)
+  }
+  const tickets = new WeakMap<Link, Ticket>()
+
+  engine.on('clientReady', (link) => tickets.get(link)?.known())
+  engine.on('error', (error) => broken('aedes', error))
+  engine.on('clientError', (link, error) => {
+    if (error.message === 'drain timeout') {
+      counts.slowClientsCut++
+      warn('mqtt-slow-client-cut', link.peer?.origin ?? '', {
+        origin: link.peer?.origin,
+        clientId: link.id,
+        unsent: link.conn.writableLength,
+      })
+    }
+    // After the end of a connection whatever was on its way fails; that is no news.
+    if (!link.closed)
+      log.debug('mqtt-client-error', { clientId: link.id, origin: link.peer?.origin, why: error.message })
+  })
+  engine.on('connectionError', (link, error) =>
+    log.debug('mqtt-connection-error', { address: link.peer?.address, why: error.message }),
+  )
+  engine.on('sessionLimitReached', (link) =>
+    warn('mqtt-session-limit', 'sessions', { clientId: link.id, limit: limits.pendingSessions }),
+  )
+  engine.on('packetDropped', (_packet, link) => {
+    counts.dropped++
+    if (link.peer) link.peer.dropped++
+  })
+
+  const watch = watchClients({ engine, limits, clock, counts, warn })
+  const store = { engine, persistence, owners }
+  const purge = async (clientId: string): Promise<void> => {
+    // A connection that is just logging in is not among the clients yet.
+    await Promise.all([...links].filter((link) => link.peer?.principal?.clientId === clientId).map(expel))
+    await purgeSessions(store, await formsOf(store, clientId))
+  }
+  const unhear = rights.onRevoked((origin, clientId) => {
+    const theirs = [...links].filter((link) => link.peer?.origin === origin)
+    const ids = new Set([...theirs.flatMap(({ id }) => (id === null ? [] : [id])), ...owners.of(origin)])
+    Promise.all(theirs.map(expel))
+      .then(() => purgeSessions(store, ids))
+      .then(() => (clientId === '' ? undefined : purge(clientId)))
+      .catch((error: unknown) => broken('revoke', error))
+  })
+
+  const stop = async (): Promise<void> => {
+    unhear()
+    watch.stop()
+    listeners?.close()
+    const cut = setTimeout(() => links.forEach((link) => link.conn.destroy()), CLOSE_MS)
+    await new Promise<void>((resolve) => engine.close(resolve))
+    clearTimeout(cut)
+    for (const link of links) link.conn.destroy()
+  }
+
+  let listeners: Awaited<ReturnType<typeof openListeners>> | undefined
+  try {
+    listeners = await openListeners({ listen: options.listen, limits, admission, take, refused })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const { ports, renewTls } = listeners
+  let stopped: Promise<void> | undefined
+
+  return {
+    ports,
+    renewTls,
+
+    deliver: (envelope) =>
+      new Promise((resolve, reject) => {
+        if (engine.closed) return reject(new Recoverable('UNAVAILABLE', SHUTTING_DOWN))
+        const { topic, payload, qos, bad } = envelope
+        const retain = envelope.retain && bad !== true
+        engine.publish({ cmd: 'publish', topic, payload, qos, retain, envelope }, (error) => {
+          if (error) reject(new Recoverable('UNAVAILABLE', `${topic} could not be stored: ${error.message}`, {}, error))
+          else resolve()
+        })
+      }),
+
+    async storedRetained() {
+      const found: Awaited<ReturnType<Broker['storedRetained']>> = []
+      for await (const packet of persistence.createRetainedStream('#')) {
+        const { topic, payload, qos, messageExpiry } = packet as StoredPacket
+        if (topic.startsWith('$') || (messageExpiry !== undefined && messageExpiry <= clock.now())) continue
+        found.push({ topic, payload, qos: qos === 2 ? 2 : qos === 1 ? 1 : 0 })
+      }
+      return found
+    },
+
+    purge,
+    clients: () => Object.values(engine.clients).map(viewOf),
+    counters: () => ({ ...counts, connected: engine.connectedClients }),
+
+    handle(stream, address) {
+      const ticket = engine.closed ? undefined : admission.enter(address)
+      if (ticket === undefined) {
+        stream.on('error', () => {})
+        stream.destroy()
+        refused(address, engine.closed ? SHUTTING_DOWN : 'too many connections from this address')
+        return
+      }
+      take(stream, ticket)
+    },
+
+    close: () => (stopped ??= stop()),
+  }
+}
+
+const viewOf = ({ id, peer, version, subscriptions, conn }: Link): ClientView => ({
+  clientId: id ?? '',
+  principal: peer?.origin ?? '',
+  address: peer?.address ?? '',
+  protocol: version ?? 4,
+  connectedAt: peer?.connectedAt ?? 0,
+  subscriptions: Object.keys(subscriptions).length,
+  dropped: peer?.dropped ?? 0,
+  bufferedBytes: conn.writableLength,
+})
