@@ -24,11 +24,16 @@ export const NOTES = [
 ] as const
 export type NoteKind = (typeof NOTES)[number]
 
-/** Which entries to read. Times in ms; `topic` is an MQTT filter. Bounds are inclusive. */
+/**
+ * Which entries to read. Times in ms; `topic` is an MQTT filter over full topics. Bounds are inclusive.
+ * `kinds` is messages and notes unless given. Entries of kind `retained` carry the seq and stamp of the message that set
+ * the value (seq 0 when unknown); they are found by the place of the snapshot they stand in, not by their own seq.
+ */
 export interface Query {
   since?: number
   until?: number
   fromSeq?: number
+  toSeq?: number
   topic?: string
   kinds?: readonly Kind[]
   /** Newest first. */
@@ -47,13 +52,25 @@ export interface Journal {
   append(entry: Entry, done?: (error?: Error) => void): void
   /** Writes a note with a fresh seq. */
   note(kind: NoteKind, payload: unknown, done?: (error?: Error) => void): number
-  /** Reads from disk and from what is still being written. Long reads run in a worker thread. */
+  /**
+   * Reads from disk and from what is still being written, in a worker thread. One read gives at most 10,000 entries and
+   * 32 MiB, whatever the limit: ask again from the last `seq` + 1 until nothing comes.
+   */
   read(query: Query): Promise<Entry[]>
   get(seq: number): Promise<Entry | undefined>
   /** The entry and its causes, newest first; at most `limit` (100). */
   why(seq: number, limit?: number): Promise<Entry[]>
   /** Deletes whole segments older than `after` (ms) or beyond `maxBytes`; returns how many. */
   retain(bounds: { maxBytes: number; after: number }): Promise<number>
-  stats(): { segments: number; bytes: number; firstSeq: number; lastSeq: number; waiting: number; truncatedBytes: number }
+  stats(): {
+    segments: number
+    bytes: number
+    firstSeq: number
+    lastSeq: number
+    waiting: number
+    truncatedBytes: number
+    refused?: number
+    broken?: string
+  }
   close(): Promise<void>
 }
