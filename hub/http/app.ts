@@ -1,5 +1,11 @@
 // The web app: what a route is here. Each part brings its own routes; every route says which right it takes.
-import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Right } from '../access/policy.ts'
 import type { Principal } from '../bus/principal.ts'
@@ -21,6 +27,8 @@ declare module 'fastify' {
     may?: Right | 'public'
     /** Exempt from the rate limit (stop, pause). */
     unlimited?: boolean
+    /** Set by the app on WebSocket routes; an upgrade anywhere else is refused. */
+    upgrades?: boolean
   }
   interface FastifyRequest {
     /** Who asks; set before the handler of every route that is not public. */
