@@ -1,4 +1,5 @@
 // The log: one JSON line per event, and nothing secret in it.
+import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { openCorrelation } from './correlation.ts'
 import { openLog } from './log.ts'
@@ -58,7 +59,10 @@ test('no secret reaches a line: by name, by type, in text, in an error, deep ins
 
 test('a secret cannot be printed, only revealed', () => {
   const secret = new Secret('hunter22')
-  expect(`${secret} ${JSON.stringify({ secret })} ${String(secret)}`).not.toContain('hunter22')
+  const text: unknown = secret
+  expect(`${text as string} ${JSON.stringify({ secret })} ${String(secret)} ${inspect({ secret })}`).not.toContain(
+    'hunter22',
+  )
   expect(Object.values(secret)).toEqual([])
   expect(secret.reveal()).toBe('hunter22')
 })

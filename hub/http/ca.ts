@@ -23,8 +23,8 @@ export interface Tls extends KeyPair {
   readonly ca: string
   /** Told when the certificate was renewed; returns the function that ends it. */
   onRenew(tell: (pair: KeyPair) => void): () => void
-  /** Looks whether a renewal is due; also done twice a day. `addresses` replaces the ones given at the start. */
-  check(addresses?: readonly string[]): Promise<void>
+  /** Looks whether a renewal is due; also done twice a day. */
+  check(): Promise<void>
   close(): void
 }
 
@@ -32,7 +32,8 @@ export interface TlsOptions {
   /** `<data>/tls`. */
   dir: string
   names: readonly string[]
-  addresses: readonly string[]
+  /** Asked again at each check: `() => ownHosts().addresses`. */
+  addresses: () => readonly string[]
   clock: Pick<Clock, 'now'>
   log: Log
 }
@@ -72,16 +73,17 @@ export const openTls = async (options: TlsOptions): Promise<Tls> => {
   const listeners = new Set<(pair: KeyPair) => void>()
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const authority = await openAuthority(options)
-  let addresses = options.addresses
+  let uncovered = ''
 
   const current = async (): Promise<KeyPair> => {
-    const wanted = authority.covers(options.names, addresses)
-    if (wanted.uncovered.length > 0) {
+    const wanted = authority.covers(options.names, options.addresses())
+    if (wanted.uncovered.length > 0 && wanted.uncovered.join() !== uncovered) {
       log.warn('tls.uncovered', {
         addresses: wanted.uncovered,
         hint: `HTTPS works by name (${wanted.names.join(', ')}). To cover these addresses too, delete ${dir}, start again, and install the new /api/ca.pem on phones.`,
       })
     }
+    uncovered = wanted.uncovered.join()
     const kept = await readPair(dir)
     if (kept !== undefined && fits(kept, authority.cert, wanted, clock.now())) return kept
     const key = newKey()
@@ -101,15 +103,14 @@ export const openTls = async (options: TlsOptions): Promise<Tls> => {
   }
 
   let pair = await current()
-  const check = async (now?: readonly string[]): Promise<void> => {
-    if (now !== undefined) addresses = now
+  const check = async (): Promise<void> => {
     const next = await current()
     if (next.cert === pair.cert) return
     pair = next
     for (const tell of listeners) tell(pair)
   }
   const timer = setInterval(() => {
-    check(ownHosts().addresses).catch((error: unknown) => log.error('tls.not_renewed', { reason: reasonOf(error) }))
+    check().catch((error: unknown) => log.error('tls.not_renewed', { reason: reasonOf(error) }))
   }, CHECK_MS).unref()
 
   return {
@@ -145,12 +146,13 @@ interface Authority {
 }
 
 /** One file, moved into place whole, so that key, certificate and constraints always belong together. */
-const openAuthority = async ({ dir, names, addresses, clock, log }: TlsOptions): Promise<Authority> => {
+const openAuthority = async ({ dir, names, clock, log, ...options }: TlsOptions): Promise<Authority> => {
   const path = join(dir, 'ca.json')
   const kept = await readIf(path)
   if (kept === undefined) {
     const name = `Millrace ${names[0] ?? 'hub'} ${iso(clock.now()).slice(0, 10)}`
     const key = newKey()
+    const addresses = options.addresses()
     const from = clock.now() - BACKDATE_MS
     const cert = authorityCertificate({
       key,

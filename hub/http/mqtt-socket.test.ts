@@ -28,7 +28,7 @@ const tls = async (): Promise<Tls> =>
   openTls({
     dir: await tempFolder(),
     names: ['localhost'],
-    addresses: ['127.0.0.1'],
+    addresses: () => ['127.0.0.1'],
     clock: { now: Date.now },
     log: rememberingLog().log,
   })
@@ -78,7 +78,7 @@ test('the same over HTTPS, beside ordinary requests', async () => {
 })
 
 test('a page of another origin is refused before the upgrade; the own page and listed ones are not', async () => {
-  const { url, streams, health } = await opened({ allowedOrigins: ['https://wall.example'] })
+  const { web, url, streams, health } = await opened({ allowedOrigins: ['https://wall.example'] })
   for (const origin of [
     'https://evil.example',
     'null',
@@ -88,6 +88,8 @@ test('a page of another origin is refused before the upgrade; the own page and l
   ])
     expect(await open(`${url}/mqtt`, { origin }).done).toEqual({ open: false, status: 403 })
   expect(streams).toEqual([])
+  const left = () => new Promise<number>((resolve) => web.app.server.getConnections((_, count) => resolve(count)))
+  await expect.poll(left, { timeout: 1_000 }).toBe(0)
   expect(await health.metrics.text()).toContain('millrace_http_foreign_origins_total 5')
   for (const origin of [url, 'https://wall.example'])
     expect(await open(`${url}/mqtt`, { origin }).done).toEqual({ open: true })
