@@ -43,7 +43,10 @@ export interface Access extends MqttRights {
   issueCredential(device: string, topics?: readonly string[]): Promise<DeviceCredential & { password: string }>
   revokeCredential(clientId: string): Promise<void>
   keys(owner: string): Promise<ApiKey[]>
-  issueKey(owner: string, key: { name: string; scopes: readonly Right[]; days?: number }): Promise<ApiKey & { key: string }>
+  issueKey(
+    owner: string,
+    key: { name: string; scopes: readonly Right[]; days?: number },
+  ): Promise<ApiKey & { key: string }>
   revokeKey(owner: string, id: string): Promise<void>
   close(): Promise<void>
 }

@@ -19,11 +19,18 @@ export const rights = {
   'metrics.read': keepers,
   'broker.read': keepers,
   'keys.own': everyone,
+  'self.read': everyone,
+  'self.manage': everyone,
   'people.manage': ['admin'],
   'settings.manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>
 
 export type Right = keyof typeof rights
+
+const isRight = (name: string): name is Right => Object.hasOwn(rights, name)
+
+/** All rights, in the order of the table. */
+export const RIGHTS: readonly Right[] = Object.keys(rights).filter(isRight)
 
 /** What a person's role may read over MQTT, as filters after the prefix. Containment decides: `#` and `$SYS/#` are in nobody's list. */
 export const readableTopics: Record<Role, readonly string[]> = {
@@ -32,6 +39,18 @@ export const readableTopics: Record<Role, readonly string[]> = {
   safety: ['#'],
   admin: ['#'],
 }
+
+/** What an API key with scopes may read over MQTT, with the scope it takes: never more than its owner's role, and nothing that is not here. */
+export const scopedTopics: readonly { filter: string; right: Right }[] = [
+  ...['devices/#', 'ctx/#', 'safety/#', 'approvals/#', 'jobs/#', 'agents/#', 'demo/#'].map((filter) => ({
+    filter,
+    right: 'devices.read' as const,
+  })),
+  { filter: 'errors/#', right: 'errors.read' },
+  { filter: 'hub/health', right: 'health.read' },
+  { filter: 'hub/flows', right: 'flows.read' },
+  { filter: '#', right: 'journal.read' },
+]
 
 /** What any person may publish over MQTT, as filters after the prefix, with the right it takes. `cmd`, `result` and native command topics are in nobody's list. */
 export const writableTopics: readonly { filter: string; right: Right }[] = [
@@ -45,7 +64,25 @@ export const deviceTopics = {
   read: ['about', 'state', 'online', 'telemetry', 'event', 'ack', 'cmd', 'result', 'request', '#', '+'],
 } as const
 
+/** First levels after the prefix where a topic without a row belongs to the hub: a granted filter does not reach them. */
+export const reservedRoots: readonly string[] = [
+  'devices',
+  'safety',
+  'approvals',
+  'errors',
+  'hub',
+  'ctx',
+  'jobs',
+  'agents',
+]
+
+/** The right it takes to ask for an intent. What a single intent may do to people is the gate's matter: interlocks and approvals. */
+export const rightFor = (_intent: string): Right => 'devices.request'
+
 /** Whether a principal has a right: its roles give it, and its scopes, if it has any, do not leave it out. */
 export const may = (who: Principal, right: Right): boolean =>
   who.roles.some((role) => (rights[right] as readonly Role[]).includes(role)) &&
   (who.scopes === undefined || who.scopes.includes(right))
+
+/** Everything a principal may, by its roles and within its scopes. */
+export const rightsOf = (who: Principal): Right[] => RIGHTS.filter((right) => may(who, right))

@@ -53,7 +53,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn('username', 'text', (column) => column.primaryKey().notNull())
         .addColumn('password', 'text', (column) => column.notNull())
         .addColumn('roles', 'text', (column) => column.notNull())
-        .addColumn('epoch', 'integer', (column) => column.notNull())
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
         .addColumn('created_at', 'bigint', (column) => column.notNull())
         .execute()
       await db.schema

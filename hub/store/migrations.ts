@@ -3,13 +3,22 @@ import type { Kysely } from 'kysely'
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration'
 import { z } from 'zod'
 import { migrations as access } from '../access/tables.ts'
+import { migrations as devices } from '../devices/tables.ts'
 import { Fatal, reasonOf } from '../errors.ts'
+import { migrations as gate } from '../gate/tables.ts'
+import { migrations as health } from '../health/tables.ts'
 import { openSettings } from './settings.ts'
 import type { Tables } from './store.ts'
 import { migrations as store } from './tables.ts'
 
 /** By name, which is also the order: a number of the part, then what it is about. A name that was released never changes. */
-export const migrations: Readonly<Record<string, Migration>> = { ...store, ...access }
+export const migrations: Readonly<Record<string, Migration>> = {
+  ...store,
+  ...access,
+  ...devices,
+  ...gate,
+  ...health,
+}
 
 /** The version of the hub that changed the tables last. */
 const VERSION = 'store.version'

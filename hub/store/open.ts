@@ -65,7 +65,9 @@ const openSqlite = async ({ file, log, durability, lost }: StoreOptions): Promis
         },
       },
     )
-    return new Kysely({ dialect: sqliteDialect(thread, openTurn({ limit: LINE, waitMs: STATEMENT_MS })) })
+    return new Kysely({
+      dialect: sqliteDialect(thread, openTurn({ limit: LINE, waitMs: STATEMENT_MS, what: 'The store' })),
+    })
   } catch (error) {
     throw new Fatal(openingFailed(file, error), error)
   }

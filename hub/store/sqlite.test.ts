@@ -8,7 +8,6 @@ import { Kysely, sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Fatal } from '../errors.ts'
 import { silent } from '../testing/stores.ts'
-import { StoreError } from './errors.ts'
 import { openStore } from './open.ts'
 import { openSettings } from './settings.ts'
 import { openSqliteThread } from './sqlite-thread.ts'
@@ -75,7 +74,9 @@ const bare = async (deadlineMs = 5000, limit = 100) => {
     { file: at('bare.db'), synchronous: 'NORMAL', busyMs: 100 },
     { deadlineMs, lost: (why) => lost.push(why) },
   )
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(thread, openTurn({ limit, waitMs: deadlineMs })) })
+  const db = new Kysely<Tables>({
+    dialect: sqliteDialect(thread, openTurn({ limit, waitMs: deadlineMs, what: 'The store' })),
+  })
   return { db, thread, lost }
 }
 
@@ -114,7 +115,7 @@ test('a begin that missed its deadline does not swallow what comes after it', as
   await db.schema.createTable('t').addColumn('n', 'integer').execute()
   const slow = thread.run(ENDLESS, []).catch(() => 'late')
   const inside = db.transaction().execute((t) => sql`insert into t values (1)`.execute(t))
-  await expect(inside).rejects.toThrow(StoreError)
+  await expect(inside).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(await slow).toBe('late')
   const insert = async (): Promise<unknown> => sql`insert into t values (2)`.execute(db).catch(insert)
   await insert()

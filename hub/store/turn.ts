@@ -1,16 +1,15 @@
 // A turnstile: one at a time, in order of arrival, with a bounded line and a deadline for waiting.
-import { StoreError } from './errors.ts'
+import { Recoverable } from '../errors.ts'
 
 export interface Turn {
   /** Resolves when it is the caller's turn. Rejects with UNAVAILABLE when the line is full or the wait too long. */
   take(): Promise<void>
   /** Ends the turn; the next in line goes on. */
   give(): void
-  /** How many wait. */
-  readonly waiting: number
 }
 
-export const openTurn = ({ limit, waitMs }: { limit: number; waitMs: number }): Turn => {
+/** `what` begins the sentence of a refusal: `The store`. */
+export const openTurn = ({ limit, waitMs, what }: { limit: number; waitMs: number; what: string }): Turn => {
   const line = new Set<() => void>()
   let taken = false
   return {
@@ -20,9 +19,7 @@ export const openTurn = ({ limit, waitMs }: { limit: number; waitMs: number }): 
         return Promise.resolve()
       }
       if (line.size >= limit) {
-        return Promise.reject(
-          new StoreError('UNAVAILABLE', `The store has ${limit} statements waiting: try again.`, ''),
-        )
+        return Promise.reject(new Recoverable('UNAVAILABLE', `${what} has ${limit} callers waiting: try again.`))
       }
       return new Promise((resolve, reject) => {
         const go = () => {
@@ -31,7 +28,7 @@ export const openTurn = ({ limit, waitMs }: { limit: number; waitMs: number }): 
         }
         const timer = setTimeout(() => {
           line.delete(go)
-          reject(new StoreError('UNAVAILABLE', `The store was not free within ${waitMs / 1000} s: try again.`, ''))
+          reject(new Recoverable('UNAVAILABLE', `${what} was not free within ${waitMs / 1000} s: try again.`))
         }, waitMs)
         line.add(go)
       })
@@ -43,9 +40,6 @@ export const openTurn = ({ limit, waitMs }: { limit: number; waitMs: number }): 
         line.delete(next)
         next()
       }
-    },
-    get waiting() {
-      return line.size
     },
   }
 }

@@ -20,7 +20,7 @@ const IDLE = Buffer.from([0x5a, 0, 0, 0, 5, 0x49])
 /** Starts one. There is a single session inside: connections take turns, each until its transaction ends. */
 export const startPostgres = async (): Promise<FakePostgres> => {
   const db = await PGlite.create()
-  const turn = openTurn({ limit: 1000, waitMs: 10_000 })
+  const turn = openTurn({ limit: 1000, waitMs: 10_000, what: 'The fake PostgreSQL' })
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)

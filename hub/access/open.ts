@@ -1,0 +1,261 @@
+// Opens access: who somebody is, and what they may do.
+import type { Verdict } from '../broker/broker.ts'
+import { no, YES } from '../broker/broker.ts'
+import type { Principal } from '../bus/principal.ts'
+import type { Clock } from '../clock.ts'
+import { Fatal, Forbidden, Invalid, reasonOf, Recoverable, Unauthenticated } from '../errors.ts'
+import type { Health, Log } from '../health/report.ts'
+import type { Store } from '../store/store.ts'
+import { openTurn } from '../store/turn.ts'
+import { core } from '../topics/core.ts'
+import { topicTable } from '../topics/table.ts'
+import type { Access, ApiKey } from './access.ts'
+import { isApiKey, openApiKeys } from './api-keys.ts'
+import { openCredentials } from './credentials.ts'
+import { openPasswords, passwordProblem } from './passwords.ts'
+import { type KnownPerson, openPeople, type People } from './people.ts'
+import { may, type Right, rights } from './policy.ts'
+import { openThrottle } from './throttle.ts'
+import { isToken, openTokens } from './tokens.ts'
+import { openTopicRights, type TopicParts } from './topic-rights.ts'
+
+export interface AccessParts {
+  store: Store
+  /** Signing keys are in `keys/` under it. */
+  dataDir: string
+  clock: Clock
+  log: Log
+  health?: Health
+  /** Topic prefix; only used when no `table` is given. */
+  prefix: string
+  /** All topics, the plugins' too. Default: the core table. */
+  table?: TopicParts['table']
+  ownerOf: TopicParts['ownerOf']
+  /** Fixes the owner when a credential is issued; throws CONFLICT when another has the device. */
+  claimOwner?: (device: string, owner: string) => void
+  nativeCommands: TopicParts['nativeCommands']
+  /** Default: plugins declare nothing. */
+  pluginTopics?: TopicParts['pluginTopics']
+  adminUser?: string | undefined
+  adminPassword?: string | undefined
+  /** A token's life. Default 1800 (ID-1). */
+  tokenSeconds?: number
+}
+
+const NOBODY = { publishes: [], handles: [] }
+
+/** Client ids of people: `ui.<username>`. No device id has a dot, so they never meet. */
+const clientIdOf = (username: string): string => `ui.${username}`
+
+/** A client id is the issued one, or it plus `-suffix`; issued ids hold no `-`, so nobody is another's twin. */
+const isForm = (clientId: string, issued: string): boolean =>
+  clientId === issued || (clientId.startsWith(`${issued}-`) && /^[\w-]{1,64}$/.test(clientId.slice(issued.length + 1)))
+
+/**
+ * Opens access. Throws Fatal when ADMIN_USER or ADMIN_PASSWORD do not fit, or the signing keys cannot be used.
+ * A connection that is open when its token expires lives on until it is closed; a new one needs a new token.
+ */
+export const openAccess = async (parts: AccessParts): Promise<Access> => {
+  const { store, clock, log, ownerOf } = parts
+  const people = await openPeople(store, clock, await openPasswords())
+  const topics = openTopicRights({
+    table: parts.table ?? topicTable([core], parts.prefix),
+    ownerOf,
+    pluginTopics: parts.pluginTopics ?? (() => NOBODY),
+    nativeCommands: parts.nativeCommands,
+  })
+  const credentials = await openCredentials(store, clock, topics.grantProblem)
+  const apiKeys = await openApiKeys(store, clock)
+  const tokens = openTokens(parts.dataDir, clock, parts.tokenSeconds ?? 1800)
+  const throttle = openThrottle(clock)
+  const told = new Set<(origin: string, clientId: string) => void>()
+  const changes = openTurn({ limit: 100, waitMs: 15_000, what: 'Access' })
+
+  /** Changes come one after the other, so that two removals cannot each leave the other as the last admin. */
+  const change = async <T>(work: () => Promise<T>): Promise<T> => {
+    await changes.take()
+    try {
+      return await work()
+    } finally {
+      changes.give()
+    }
+  }
+  const revoked = (origin: string, clientId: string) => {
+    log.info('access-revoked', { origin })
+    for (const tell of told) tell(origin, clientId)
+  }
+  const personRevoked = (username: string) => revoked(`person:${username}`, clientIdOf(username))
+
+  const principalOf = ({ username, roles }: KnownPerson, key?: ApiKey): Principal => ({
+    kind: 'person',
+    id: username,
+    roles,
+    clientId: clientIdOf(username),
+    ...(key === undefined ? {} : { scopes: key.scopes }),
+  })
+
+  const verify = async (bearer: string): Promise<Principal> => {
+    if (bearer.startsWith('mr_')) {
+      const key = apiKeys.check(bearer)
+      const owner = key && people.find(key.owner)
+      if (owner === undefined) throw new Unauthenticated('This API key is not valid, or no longer: make a new one.')
+      return principalOf(owner, key)
+    }
+    const { username, epoch } = await tokens.verify(bearer)
+    const person = people.find(username)
+    if (person?.epoch !== epoch) {
+      throw new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
+    }
+    return principalOf(person)
+  }
+
+  await admit(people, parts)
+
+  return {
+    ...topics,
+
+    get claimed() {
+      return people.hasAdmin()
+    },
+
+    async login({ username, password, address }) {
+      throttle.enter(username, address)
+      const before = people.find(username)
+      const right = await people.isPassword(username, password)
+      const person = people.find(username)
+      // The same person with the same password as before the check: both may have changed while it ran.
+      if (!right || person === undefined || person.epoch !== before?.epoch) {
+        // A name nobody has is not logged: it may be a password typed into the wrong field.
+        log.warn('login-refused', { address, ...(person && { username }) })
+        parts.health?.metrics.count('logins_refused_total', 'Logins with a wrong name or password')
+        throw new Unauthenticated('The user name or the password is wrong.')
+      }
+      throttle.succeed(username, address)
+      return tokens.sign(person)
+    },
+
+    verify,
+
+    may: (who, right): Verdict => {
+      if (may(who, right)) return YES
+      const scoped = who.scopes !== undefined && !who.scopes.includes(right)
+      return no(
+        scoped ? `the key lacks the scope ${right}` : `the right ${right} takes one of: ${rights[right].join(', ')}`,
+      )
+    },
+
+    async authenticate({ clientId, username, password }) {
+      if (username === undefined || password === undefined) {
+        throw new Unauthenticated('Connect with a user name and a password: nobody is let in without.')
+      }
+      const secret = password.toString('utf8')
+      // Told apart by their form: what is generated for devices is never of the form of a key or a token.
+      if (isApiKey(secret) || isToken(secret)) {
+        const person = await verify(secret)
+        return boundTo(person, clientId)
+      }
+      const credential = credentials.check(username, secret)
+      if (credential === undefined) throw new Unauthenticated('The user name or the password is wrong.')
+      const { device, topics: granted, clientId: issued } = credential
+      return boundTo({ kind: 'device', id: device, roles: [], topics: granted, clientId: issued }, clientId)
+    },
+
+    onRevoked(tell) {
+      told.add(tell)
+      return () => void told.delete(tell)
+    },
+
+    people: async () => people.list(),
+    addPerson: (person) => change(() => people.add(person)),
+    async removePerson(username) {
+      await change(() => people.remove(username))
+      apiKeys.forget(username)
+      personRevoked(username)
+    },
+    async setPassword(username, password) {
+      await change(() => people.setPassword(username, password))
+      personRevoked(username)
+    },
+
+    credentials: async () => credentials.list(),
+    async issueCredential(device, granted = []) {
+      const owner = ownerOf(device)
+      if (owner !== undefined && owner !== `device:${device}`) {
+        throw new Recoverable(
+          'CONFLICT',
+          `${device} belongs to ${owner}: choose another id, or remove the device first.`,
+          {
+            field: 'device',
+            value: device,
+          },
+        )
+      }
+      const replaced = credentials.has(device)
+      const issued = await change(async () => {
+        credentials.requireValid(device, granted)
+        parts.claimOwner?.(device, `device:${device}`)
+        return credentials.issue(device, granted)
+      })
+      if (replaced) revoked(`device:${device}`, device)
+      return issued
+    },
+    async revokeCredential(clientId) {
+      const { device } = await change(() => credentials.revoke(clientId))
+      revoked(`device:${device}`, clientId)
+    },
+
+    keys: async (owner) => apiKeys.of(owner),
+    issueKey: (owner, key) =>
+      change(async () => {
+        const person = people.find(owner)
+        if (person === undefined) throw new Invalid('owner', owner, 'must be a person of this hub')
+        const beyond = key.scopes.find((scope: Right) => !may(principalOf(person), scope))
+        if (beyond !== undefined)
+          throw new Forbidden(`A key cannot have the scope ${beyond}: '${owner}' lacks that right.`)
+        return apiKeys.issue(owner, key)
+      }),
+    async revokeKey(owner, id) {
+      await change(() => apiKeys.revoke(owner, id))
+      personRevoked(owner)
+    },
+
+    async close() {
+      told.clear()
+    },
+  }
+}
+
+const boundTo = (who: Principal, clientId: string): Principal => {
+  const issued = who.clientId ?? ''
+  if (isForm(clientId, issued)) return who
+  throw new Forbidden(`The client id must be ${issued}, or ${issued}- and something of your own.`, {
+    field: 'clientId',
+    value: clientId,
+  })
+}
+
+/** The admin of an unattended install: made, or brought to this password and the role admin. */
+const admit = async (people: People, { adminUser, adminPassword, log }: AccessParts): Promise<void> => {
+  if (adminUser === undefined && adminPassword === undefined) return
+  if (adminUser === undefined || adminPassword === undefined) {
+    throw new Fatal('ADMIN_USER and ADMIN_PASSWORD go together: set both, or none to claim the hub by its link.')
+  }
+  const problem = passwordProblem(adminPassword, adminUser)
+  if (problem !== undefined) throw new Fatal(`ADMIN_PASSWORD: ${problem}.`)
+  const known = people.find(adminUser)
+  try {
+    if (known === undefined) {
+      await people.add({ username: adminUser, password: adminPassword, roles: ['admin'] })
+      log.info('admin-made', { username: adminUser })
+      return
+    }
+    if (!known.roles.includes('admin')) await people.setRoles(adminUser, [...known.roles, 'admin'])
+    if (!(await people.isPassword(adminUser, adminPassword))) {
+      await people.setPassword(adminUser, adminPassword)
+      log.info('admin-password-set', { username: adminUser })
+    }
+  } catch (error) {
+    if (error instanceof Invalid) throw new Fatal(`ADMIN_USER: ${reasonOf(error)}.`, error)
+    throw error
+  }
+}
