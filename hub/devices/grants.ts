@@ -1,20 +1,14 @@
-// Which further topics a device credential may be given: valid filters that reach neither commands nor results nor the broker's own topics.
-import { isFilter, overlaps } from '../access/filters.ts'
+// Native command topics are never granted with a credential; the other rules for grants are those of hub/access, which issues it.
+import { contains } from '../access/filters.ts'
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { nativeCommands } from '../topics/native.ts'
 
-/** Whether a full MQTT filter (prefix included) may be granted with a credential. */
-export const mayGrant = (filter: string, prefix: string): Verdict => {
-  if (!isFilter(filter))
-    return no(`'${filter}' is not an MQTT filter: '+' and '#' stand alone between slashes, '#' last`)
-  if (filter.startsWith('$')) return no(`'${filter}' starts with '$': such topics are the broker's own`)
-  for (const leaf of ['cmd', 'result']) {
-    if (overlaps(filter, `${prefix}/devices/+/${leaf}`)) {
-      return no(`'${filter}' reaches ${prefix}/devices/+/${leaf}, which only the gate writes: name narrower topics`)
-    }
-  }
-  const command = nativeCommands.find((native) => overlaps(filter, native))
+/** Whether a full MQTT filter names something else than commands of other people's conventions. A wider one may be granted: publishing the commands within it is refused message by message. */
+export const namesNoCommand = (filter: string): Verdict => {
+  const command = nativeCommands.find((native) => contains(native, filter))
   return command === undefined
     ? YES
-    : no(`'${filter}' reaches ${command}, which makes something happen past the gate: name the topics that say what is`)
+    : no(
+        `makes something happen past the gate (${command}): name the topics that say what is, and ask the device by its request topic`,
+      )
 }

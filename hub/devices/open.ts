@@ -4,7 +4,7 @@ import type { Access } from '../access/access.ts'
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Envelope } from '../bus/envelope.ts'
-import { HUB } from '../bus/principal.ts'
+import { HUB, type Principal } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
@@ -32,8 +32,8 @@ export interface DevicesParts {
   prefix: string
   /** Owners known from credentials issued before the registry was there. */
   access?: Pick<Access, 'credentials'>
-  /** Clears a retained topic; by default publishes an empty payload as the hub. */
-  clear?: (topic: string) => void
+  /** Clears a retained topic; by default publishes an empty payload in the owner's name, the only one the rights know for it. */
+  clear?: (topic: string, owner: string) => void
 }
 
 export interface OpenDevices extends Devices {
@@ -61,7 +61,9 @@ export const openDevices = async (parts: DevicesParts): Promise<OpenDevices> => 
   const names = new Map<string, string>()
   const named = new Set<string>()
   const saver = openSaver(store.db, health)
-  const clear = parts.clear ?? ((topic: string) => void bus.publishBytes(HUB, topic, Buffer.alloc(0)))
+  const clear =
+    parts.clear ??
+    ((topic: string, owner: string) => void bus.publishBytes(principalFrom(owner), topic, Buffer.alloc(0)))
   let full = false
 
   const at = (id: string): Known | undefined => {
@@ -296,7 +298,7 @@ export const openDevices = async (parts: DevicesParts): Promise<OpenDevices> => 
     async forget(id) {
       for (const leaf of ['about', 'state', 'online']) {
         const topic = `${head}${id}/${leaf}`
-        if (bus.retained(topic).length > 0) clear(topic)
+        if (bus.retained(topic).length > 0) clear(topic, known.get(id)?.owner ?? '')
       }
       known.delete(id)
       full = false
@@ -313,6 +315,11 @@ export const openDevices = async (parts: DevicesParts): Promise<OpenDevices> => 
       await saver.close()
     },
   }
+}
+
+const principalFrom = (owner: string): Principal => {
+  const [kind, id] = owner.split(':')
+  return (kind === 'device' || kind === 'plugin') && id !== undefined ? { kind, id, roles: [] } : HUB
 }
 
 /** An empty retained payload takes back what was said. */

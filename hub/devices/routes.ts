@@ -6,7 +6,7 @@ import { Invalid, Missing, Recoverable } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import { DeviceId } from '../topics/core.ts'
 import type { Device, Devices } from './devices.ts'
-import { mayGrant } from './grants.ts'
+import { namesNoCommand } from './grants.ts'
 
 const DeviceView = z.object({
   id: z.string(),
@@ -39,12 +39,11 @@ const Id = z.object({ id: DeviceId })
 export interface DeviceRoutesParts {
   devices: Devices
   access: Pick<Access, 'credentials' | 'issueCredential' | 'revokeCredential'>
-  prefix: string
 }
 
 /** `/api/devices` and `/api/device-credentials`. */
 export const deviceRoutes =
-  ({ devices, access, prefix }: DeviceRoutesParts): Routes =>
+  ({ devices, access }: DeviceRoutesParts): Routes =>
   (app) => {
     app.get(
       '/api/devices',
@@ -137,7 +136,7 @@ export const deviceRoutes =
       async (request, reply) => {
         const { device, topics = [] } = request.body
         for (const [i, filter] of topics.entries()) {
-          const verdict = mayGrant(filter, prefix)
+          const verdict = namesNoCommand(filter)
           if (!verdict.ok) throw new Invalid(`topics.${i}`, filter, verdict.reason)
         }
         const owner = devices.ownerOf(device)
@@ -148,8 +147,14 @@ export const deviceRoutes =
             { field: 'device', value: device, owner },
           )
         }
-        devices.claim(device, `device:${device}`)
         const { clientId, username, password } = await access.issueCredential(device, topics)
+        try {
+          devices.claim(device, `device:${device}`)
+        } catch (error) {
+          // Somebody else became its owner while the secret was made.
+          await access.revokeCredential(clientId)
+          throw error
+        }
         return reply.code(201).send({ clientId, username, password })
       },
     )

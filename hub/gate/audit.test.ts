@@ -6,7 +6,15 @@ import { auditCommand } from './cli.ts'
 import { handTime, memoryDb, memoryHealth, settle } from './gate.rig.ts'
 import { openLedger } from './ledger.ts'
 
-const event = (n: number): AuditEvent => ({ at: 1000 + n, event: 'request', subject: `r${n}`, who: 'person:ada', device: 'press', intent: 'press.close', detail: { n, b: [1, { z: 1, a: 'ä' }] } })
+const event = (n: number): AuditEvent => ({
+  at: 1000 + n,
+  event: 'request',
+  subject: `r${n}`,
+  who: 'person:ada',
+  device: 'press',
+  intent: 'press.close',
+  detail: { n, b: [1, { z: 1, a: 'ä' }] },
+})
 
 const written = async (rows: number) => {
   const db = await memoryDb()
@@ -33,13 +41,20 @@ test('what was written verifies, across pages, batches and restarts', async () =
 test('a changed row is named', async () => {
   const { db } = await written(20)
   await db.updateTable('audit').set({ who: 'person:eve' }).where('n', '=', 7).execute()
-  expect(await verifyAudit(db)).toEqual({ rows: 6, ok: false, firstBad: { n: 7, why: 'row 7 was changed after it was written' } })
+  expect(await verifyAudit(db)).toEqual({
+    rows: 6,
+    ok: false,
+    firstBad: { n: 7, why: 'row 7 was changed after it was written' },
+  })
 })
 
 test('a removed row is named', async () => {
   const { db } = await written(20)
   await db.deleteFrom('audit').where('n', '=', 7).execute()
-  expect(await verifyAudit(db)).toMatchObject({ ok: false, firstBad: { n: 7, why: 'row 7 is missing; the next one is 8' } })
+  expect(await verifyAudit(db)).toMatchObject({
+    ok: false,
+    firstBad: { n: 7, why: 'row 7 is missing; the next one is 8' },
+  })
 })
 
 test('reordered rows are found', async () => {
@@ -53,13 +68,20 @@ test('reordered rows are found', async () => {
 test('a cut end is found, and stays found after the hub has written on', async () => {
   const { db, open, health } = await written(20)
   await db.deleteFrom('audit').where('n', '>', 15).execute()
-  const verdict = { rows: 15, ok: false, firstBad: { n: 16, why: 'the chain ends at row 15, but it was written up to row 20' } }
+  const verdict = {
+    rows: 15,
+    ok: false,
+    firstBad: { n: 16, why: 'the chain ends at row 15, but it was written up to row 20' },
+  }
   expect(await verifyAudit(db)).toEqual(verdict)
   const ledger = await open()
   ledger.audit(event(21))
   await ledger.flush()
   expect(health.reports.map(({ type }) => type)).toEqual(['AuditBroken'])
-  expect(await verifyAudit(db)).toMatchObject({ ok: false, firstBad: { n: 16, why: 'row 16 is missing; the next one is 21' } })
+  expect(await verifyAudit(db)).toMatchObject({
+    ok: false,
+    firstBad: { n: 16, why: 'row 16 is missing; the next one is 21' },
+  })
 })
 
 test('a removed head is found', async () => {
@@ -71,10 +93,17 @@ test('a removed head is found', async () => {
 test('a row put in before the first, or with a forged hash, is found', async () => {
   const { db } = await written(5)
   const first = await db.selectFrom('audit').selectAll().where('n', '=', 1).executeTakeFirstOrThrow()
-  await db.insertInto('audit').values({ ...first, n: 0 }).execute()
+  await db
+    .insertInto('audit')
+    .values({ ...first, n: 0 })
+    .execute()
   expect(await verifyAudit(db)).toMatchObject({ ok: false, firstBad: { n: 0 } })
   await db.deleteFrom('audit').where('n', '=', 0).execute()
-  await db.updateTable('audit').set({ hash: 'f'.repeat(64) }).where('n', '=', 5).execute()
+  await db
+    .updateTable('audit')
+    .set({ hash: 'f'.repeat(64) })
+    .where('n', '=', 5)
+    .execute()
   expect(await verifyAudit(db)).toMatchObject({ ok: false, firstBad: { n: 5 } })
 })
 
@@ -86,9 +115,17 @@ test('any single change of any field of any row is found', async () => {
     fc.asyncProperty(fc.nat(11), field, async (i, name) => {
       const row = rows[i]!
       const value = name === 'at' || name === 'n' ? row[name] + 1000 : `${row[name as 'who']} `
-      await db.updateTable('audit').set({ [name]: value }).where('n', '=', row.n).execute()
+      await db
+        .updateTable('audit')
+        .set({ [name]: value })
+        .where('n', '=', row.n)
+        .execute()
       expect((await verifyAudit(db)).ok).toBe(false)
-      await db.updateTable('audit').set(row).where('n', '=', name === 'n' ? Number(value) : row.n).execute()
+      await db
+        .updateTable('audit')
+        .set(row)
+        .where('n', '=', name === 'n' ? Number(value) : row.n)
+        .execute()
       expect((await verifyAudit(db)).ok).toBe(true)
     }),
     { numRuns: 60 },

@@ -84,7 +84,8 @@ export const dustFlow: Principal = { kind: 'flow', id: 'dust-starts-extractor', 
 export const deviceOf = (id: string): Principal => ({ kind: 'device', id, roles: [] })
 
 export const access: GateParts['access'] = {
-  mayRequest: (who) => (who.kind === 'person' && who.roles.length === 0 ? no('your role may not ask devices for anything') : YES),
+  mayRequest: (who) =>
+    who.kind === 'person' && who.roles.length === 0 ? no('your role may not ask devices for anything') : YES,
   may: (who) => (who.roles.length === 0 ? no('your role may not stop the shop') : YES),
 }
 
@@ -94,7 +95,12 @@ export const press = {
   name: 'Press',
   kind: 'press',
   intents: {
-    'press.close': { type: 'object', properties: { force: { type: 'number', minimum: 0, maximum: 100 } }, required: ['force'], additionalProperties: false },
+    'press.close': {
+      type: 'object',
+      properties: { force: { type: 'number', minimum: 0, maximum: 100 } },
+      required: ['force'],
+      additionalProperties: false,
+    },
     'press.open': {},
     'press.stop': {},
     'press.name': { type: 'object' },
@@ -110,7 +116,11 @@ export interface Rig {
   time: ReturnType<typeof handTime>
   /** Publishes as a device. */
   about(id: string, about: Record<string, unknown>, online?: boolean): void
-  ack(id: string, ack: { id: string; status: 'accepted' | 'done' | 'failed'; reason?: string; within?: number }, as?: Principal): void
+  ack(
+    id: string,
+    ack: { id: string; status: 'accepted' | 'done' | 'failed'; reason?: string; within?: number },
+    as?: Principal,
+  ): void
   open(more?: Partial<GateParts>): ReturnType<typeof openGate>
 }
 
@@ -121,7 +131,14 @@ export const rig = async (): Promise<Rig> => {
   const health = memoryHealth()
   const box: { devices?: OpenDevices } = {}
   const bus = memoryBus({ clock: time.clock, mayOwn: (origin, id) => box.devices?.mayWrite(origin, id) ?? YES })
-  const devices = (box.devices = await openDevices({ bus, store: { db }, clock: time.clock, log: quiet, health, prefix: 'jarvis' }))
+  const devices = (box.devices = await openDevices({
+    bus,
+    store: { db },
+    clock: time.clock,
+    log: quiet,
+    health,
+    prefix: 'jarvis',
+  }))
   const about: Rig['about'] = (id, body, online = true) => {
     const text = (value: unknown) => Buffer.from(JSON.stringify(value))
     bus.publishBytes(deviceOf(id), `jarvis/devices/${id}/about`, text(body))
@@ -149,7 +166,9 @@ export const rig = async (): Promise<Rig> => {
         prefix: 'jarvis',
         limits: {},
         wait: time.wait,
-        principalOf: (origin) => principals.find((who) => originOf(who) === origin) ?? (origin.startsWith('device:') ? deviceOf(origin.slice(7)) : undefined),
+        principalOf: (origin) =>
+          principals.find((who) => originOf(who) === origin) ??
+          (origin.startsWith('device:') ? deviceOf(origin.slice(7)) : undefined),
         ...more,
       }),
   }

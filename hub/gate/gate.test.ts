@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { no, YES } from '../broker/broker.ts'
 import { message } from '../streams/message.ts'
+import { deviceLimits } from './limits.ts'
 import { ada, deviceOf, dustFlow, eve, press, rig, settle } from './gate.rig.ts'
 
 const close = { intent: 'press.close', payload: { force: 20 } }
@@ -31,7 +32,11 @@ test('a request becomes a command, an ack becomes its result, and both know what
   expect(results).toHaveLength(1)
   expect(results[0]).toMatchObject({ origin: 'gate', cause: word?.seq })
   expect(bus.said('devices/{device}/result')[0]?.payload).toMatchObject({ id: answer.commandId, status: 'done' })
-  expect((await gate.command(answer.commandId))?.history.map(({ status }) => status)).toEqual(['pending', 'dispatched', 'done'])
+  expect((await gate.command(answer.commandId))?.history.map(({ status }) => status)).toEqual([
+    'pending',
+    'dispatched',
+    'done',
+  ])
   expect(gate.open).toBe(0)
   await gate.close()
   const rows = await db.selectFrom('audit').select('event').orderBy('n').execute()
@@ -41,53 +46,89 @@ test('a request becomes a command, an ack becomes its result, and both know what
 test('flows and MQTT clients take the same path, and requestedBy is who they are', async () => {
   const { bus, open } = await rig()
   const gate = await open()
-  bus.publish(dustFlow, message('devices/{device}/request', { device: 'press' }, { intent: 'press.open', requestedBy: 'person:boss' }))
+  bus.publish(
+    dustFlow,
+    message('devices/{device}/request', { device: 'press' }, { intent: 'press.open', requestedBy: 'person:boss' }),
+  )
   await settle()
-  expect(bus.said('devices/{device}/cmd')[0]?.payload).toMatchObject({ intent: 'press.open', requestedBy: 'flow:dust-starts-extractor' })
+  expect(bus.said('devices/{device}/cmd')[0]?.payload).toMatchObject({
+    intent: 'press.open',
+    requestedBy: 'flow:dust-starts-extractor',
+  })
   await gate.close()
 })
 
-const refusals: [string, Parameters<Awaited<ReturnType<Awaited<ReturnType<typeof rig>>['open']>>['ask']>[2], number, RegExp, string?][] = [
+const refusals: [
+  string,
+  Parameters<Awaited<ReturnType<Awaited<ReturnType<typeof rig>>['open']>>['ask']>[2],
+  number,
+  RegExp,
+  string?,
+][] = [
   ['an unknown device', close, 404, /no device 'pres'.*'press'/, 'pres'],
   ['an unknown intent, with what may be meant', { intent: 'press.clsoe' }, 422, /Did you mean 'press.close'/],
   ['a missing payload field', { intent: 'press.close', payload: {} }, 400, /payload.force: is required/],
   ['a payload value out of the declared range', { intent: 'press.close', payload: { force: 101 } }, 400, /at most 100/],
-  ['an undeclared payload field', { intent: 'press.close', payload: { force: 1, speed: 2 } }, 400, /payload.speed: is not allowed/],
+  [
+    'an undeclared payload field',
+    { intent: 'press.close', payload: { force: 1, speed: 2 } },
+    400,
+    /payload.speed: is not allowed/,
+  ],
   ['a payload for an intent that takes none', { intent: 'press.open', payload: { force: 1 } }, 400, /takes no payload/],
   ['an expired request', { ...close, expiresAt: '2026-03-01T07:59:59Z' }, 410, /expired/],
 ]
 
-test.each(refusals)('%s is refused with a reason and no command goes out', async (_, request, http, reason, device = 'press') => {
-  const { bus, open, db } = await rig()
-  const gate = await open()
-  const answer = await gate.ask(ada, device, request)
-  expect(answer).toMatchObject({ status: 'refused', http })
-  expect(answer.reason).toMatch(reason)
-  await settle()
-  expect(bus.said('devices/{device}/cmd')).toEqual([])
-  expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual([http === 410 ? 'expired' : 'refused'])
-  await gate.close()
-  expect((await db.selectFrom('audit').select('event').execute()).some(({ event }) => event.startsWith('refused.'))).toBe(true)
-})
+test.each(refusals)(
+  '%s is refused with a reason and no command goes out',
+  async (_, request, http, reason, device = 'press') => {
+    const { bus, open, db } = await rig()
+    const gate = await open()
+    const answer = await gate.ask(ada, device, request)
+    expect(answer).toMatchObject({ status: 'refused', http })
+    expect(answer.reason).toMatch(reason)
+    await settle()
+    expect(bus.said('devices/{device}/cmd')).toEqual([])
+    expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual([
+      http === 410 ? 'expired' : 'refused',
+    ])
+    await gate.close()
+    expect(
+      (await db.selectFrom('audit').select('event').execute()).some(({ event }) => event.startsWith('refused.')),
+    ).toBe(true)
+  },
+)
 
 test('a payload nested deeper than anything sensible is refused, not walked', async () => {
   const { open } = await rig()
   const gate = await open()
   let deep: Record<string, unknown> = {}
   for (let i = 0; i < 60; i++) deep = { deep }
-  expect(await gate.ask(ada, 'press', { intent: 'press.name', payload: deep })).toMatchObject({ http: 400, status: 'refused' })
+  expect(await gate.ask(ada, 'press', { intent: 'press.name', payload: deep })).toMatchObject({
+    http: 400,
+    status: 'refused',
+  })
   await gate.close()
 })
 
 test('who has no right is refused, and it is in the audit', async () => {
   const { bus, open, db } = await rig()
   const gate = await open()
-  expect(await gate.ask(eve, 'press', close)).toMatchObject({ http: 403, reason: 'your role may not ask devices for anything' })
-  bus.publish({ kind: 'person', id: 'gone', roles: [] }, message('devices/{device}/request', { device: 'press' }, close))
+  expect(await gate.ask(eve, 'press', close)).toMatchObject({
+    http: 403,
+    reason: 'your role may not ask devices for anything',
+  })
+  bus.publish(
+    { kind: 'person', id: 'gone', roles: [] },
+    message('devices/{device}/request', { device: 'press' }, close),
+  )
   await settle()
   expect(bus.said('devices/{device}/result')[1]?.payload.reason).toMatch(/not known any more/)
   await gate.close()
-  expect(await db.selectFrom('audit').select('who').where('event', '=', 'refused.rights').execute()).toEqual([{ who: 'person:eve' }, { who: 'person:gone' }])
+  expect(await db.selectFrom('audit').select('who').where('event', '=', 'refused.rights').execute()).toEqual([
+    { who: 'person:eve' },
+    { who: 'person:gone' },
+  ])
 })
 
 test('an offline device gets only its safe intents', async () => {
@@ -118,7 +159,11 @@ test('a repeated id is sent once: while open it shares the result, afterwards it
   ack('press', { id: 'r1', status: 'done' })
   await settle()
   expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual(['done'])
-  expect(await gate.ask(ada, 'press', wish)).toMatchObject({ status: 'duplicate', http: 202, reason: 'Asked before: done' })
+  expect(await gate.ask(ada, 'press', wish)).toMatchObject({
+    status: 'duplicate',
+    http: 202,
+    reason: 'Asked before: done',
+  })
   expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual(['done', 'duplicate'])
   expect(bus.said('devices/{device}/cmd')).toHaveLength(1)
   await gate.close()
@@ -128,12 +173,19 @@ test('a used id for another wish, or by somebody else, is refused after the firs
   const { bus, open, ack } = await rig()
   const gate = await open()
   await gate.ask(ada, 'press', { ...close, id: 'r1' })
-  expect(await gate.ask(ada, 'press', { intent: 'press.open', id: 'r1' })).toMatchObject({ http: 409, status: 'refused' })
+  expect(await gate.ask(ada, 'press', { intent: 'press.open', id: 'r1' })).toMatchObject({
+    http: 409,
+    status: 'refused',
+  })
   expect(await gate.ask(dustFlow, 'press', { ...close, id: 'r1' })).toMatchObject({ http: 409 })
   expect(bus.said('devices/{device}/result')).toEqual([])
   ack('press', { id: 'r1', status: 'done' })
   await settle()
-  expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual(['done', 'refused', 'refused'])
+  expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual([
+    'done',
+    'refused',
+    'refused',
+  ])
   expect(bus.said('devices/{device}/cmd')).toHaveLength(1)
   await gate.close()
 })
@@ -212,11 +264,17 @@ test('an interlock that says no, throws or stays silent refuses; safe intents ar
       return check()
     },
   })
-  expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 403, reason: "interlock 'guard': the guard is open" })
+  expect(await gate.ask(ada, 'press', close)).toMatchObject({
+    http: 403,
+    reason: "interlock 'guard': the guard is open",
+  })
   check = () => {
     throw new Error('sensor lost')
   }
-  expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 403, reason: "interlock 'guard' failed: sensor lost" })
+  expect(await gate.ask(ada, 'press', close)).toMatchObject({
+    http: 403,
+    reason: "interlock 'guard' failed: sensor lost",
+  })
   check = () => new Promise(() => {})
   const silent = gate.ask(ada, 'press', close)
   await time.pass(200)
@@ -234,7 +292,10 @@ test('a hazard that needs an approval is refused in words people understand', as
   about('door', { name: 'Door', kind: 'lock', intents: { 'lock.unlock': {}, 'lock.lock': {} }, safe: ['lock.lock'] })
   about('laser', { name: 'Laser', kind: 'laser_cutter', intents: { 'power.turn_on': {} } })
   await settle()
-  expect(await gate.ask(ada, 'door', { intent: 'lock.unlock' })).toMatchObject({ http: 403, reason: expect.stringMatching(/needs an approval by two people.*cannot take approvals yet/) })
+  expect(await gate.ask(ada, 'door', { intent: 'lock.unlock' })).toMatchObject({
+    http: 403,
+    reason: expect.stringMatching(/needs an approval by two people.*cannot take approvals yet/),
+  })
   expect(await gate.ask(ada, 'laser', { intent: 'power.turn_on' })).toMatchObject({ http: 403 })
   expect(await gate.ask(ada, 'door', { intent: 'lock.lock' })).toMatchObject({ http: 202 })
   await gate.close()
@@ -243,12 +304,18 @@ test('a hazard that needs an approval is refused in words people understand', as
 test('limits of a device or its kind refuse before anything is sent', async () => {
   const { bus, open, time } = await rig()
   const gate = await open({
-    limits: { press: { 'press.close': { force: { max: 50 }, minIntervalMs: 2000 } } },
+    limits: deviceLimits({ press: { 'press.close': { force: { max: 50 }, minIntervalMs: 2000 } } }),
   })
-  expect(await gate.ask(ada, 'press', { intent: 'press.close', payload: { force: 51 } })).toMatchObject({ http: 403, reason: expect.stringMatching(/most allowed is 50/) })
+  expect(await gate.ask(ada, 'press', { intent: 'press.close', payload: { force: 51 } })).toMatchObject({
+    http: 403,
+    reason: expect.stringMatching(/most allowed is 50/),
+  })
   expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 202 })
   await time.pass(1500)
-  expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 403, reason: expect.stringMatching(/wait 500 ms more/) })
+  expect(await gate.ask(ada, 'press', close)).toMatchObject({
+    http: 403,
+    reason: expect.stringMatching(/wait 500 ms more/),
+  })
   await time.pass(500)
   expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 202 })
   expect(bus.said('devices/{device}/cmd')).toHaveLength(2)
@@ -257,7 +324,7 @@ test('limits of a device or its kind refuse before anything is sent', async () =
 
 test('the minimum interval holds across a restart', async () => {
   const { open } = await rig()
-  const limits = { press: { 'press.close': { minIntervalMs: 2000 } } }
+  const limits = deviceLimits({ press: { 'press.close': { minIntervalMs: 2000 } } })
   const before = await open({ limits })
   await before.ask(ada, 'press', close)
   await before.close()
@@ -270,7 +337,10 @@ test('a device has at most so many open commands; its safe intents still pass', 
   const { open } = await rig()
   const gate = await open({ bounds: { openPerDevice: 3 } })
   for (let i = 0; i < 3; i++) expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 202 })
-  expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 409, reason: expect.stringMatching(/too many open/) })
+  expect(await gate.ask(ada, 'press', close)).toMatchObject({
+    http: 409,
+    reason: expect.stringMatching(/too many open/),
+  })
   expect(await gate.ask(ada, 'press', { intent: 'press.stop' })).toMatchObject({ http: 202 })
   await gate.close()
 })
@@ -294,7 +364,9 @@ test('a command waits for the journal; a safe intent does not wait for a journal
   const { bus, open, time } = await rig()
   const gate = await open()
   const out: string[] = []
-  const off = bus.raw('jarvis/devices/+/cmd', { name: 'device' }, ({ payload }) => out.push((JSON.parse(payload.toString()) as { intent: string }).intent))
+  const off = bus.raw('jarvis/devices/+/cmd', { name: 'device' }, ({ payload }) =>
+    out.push((JSON.parse(payload.toString()) as { intent: string }).intent),
+  )
   bus.stall = true
   const asked = gate.ask(ada, 'press', close)
   await settle()
@@ -351,7 +423,8 @@ test('whatever executors say, in whatever order and number, each request gets ex
       for (let i = 0; i < 3; i++) ids.push((await gate.ask(ada, 'press', close)).commandId)
       for (const { command, status, foreign, pause } of words) {
         const id = ids[command] ?? ''
-        if (foreign) bus.publish(deviceOf('other'), message('devices/{device}/ack', { device: 'other' }, { id, status }))
+        if (foreign)
+          bus.publish(deviceOf('other'), message('devices/{device}/ack', { device: 'other' }, { id, status }))
         else ack('press', { id, status })
         if (pause > 0) await time.pass(pause)
       }

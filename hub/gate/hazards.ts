@@ -14,7 +14,7 @@ interface Rule {
 }
 
 const anyKind = /./
-const machine = /(^|_)(welder|laser|cnc|mill|lathe|router_table|saw|plasma|furnace|kiln)/
+const machine = /(^|_)(welder|laser|cnc|mill|milling|lathe|plasma|furnace|kiln)(_|$)|saw(_|$)/
 
 /** The intents of SF-3: doors, power of dangerous machines, safety overrides, heat without a job, prints that nobody watches. The first rule that fits counts. */
 export const hazardRules: readonly Rule[] = [
@@ -42,4 +42,4 @@ export const needsApproval = (hazard: Hazard): boolean => hazard === 'medium' ||
 
 /** What people are told of an intent that waits for an approval no one can give yet. */
 export const approvalMissing = (intent: string, hazard: Hazard): string =>
-  `'${intent}' is classed as ${hazard} hazard and needs an approval by ${hazard === 'high' ? 'two people' : 'a second look of a person'}; this hub cannot take approvals yet, so it does not send it. Do it at the device itself.`
+  `'${intent}' is classed as ${hazard} hazard and needs an approval by ${hazard === 'high' ? 'two people' : 'another person'}; this hub cannot take approvals yet, so it does not send it. Do it at the device itself.`

@@ -19,7 +19,21 @@ const Bound = z
   )
   .refine(({ min, max }) => min === undefined || max === undefined || min <= max, 'has a min above its max')
 
-const IntentLimits = z.object({ minIntervalMs: z.number().int().min(1).max(86_400_000).optional() }).catchall(Bound)
+const Interval = z.number().int().min(1).max(86_400_000)
+
+/** What is configured for one intent: bounds of fields beside `minIntervalMs`. */
+const IntentLimits = z.record(z.string(), z.unknown()).transform((raw, context) => {
+  const { minIntervalMs, ...rest } = raw
+  const parsed = z
+    .object({ minIntervalMs: Interval.optional(), fields: z.record(z.string(), Bound) })
+    .safeParse({ minIntervalMs, fields: rest })
+  if (parsed.success) return parsed.data
+  for (const issue of parsed.error.issues) {
+    const path = issue.path[0] === 'fields' ? issue.path.slice(1) : issue.path
+    context.addIssue({ code: 'custom', path, message: issue.message })
+  }
+  return z.NEVER
+})
 
 /** Limits by device or kind, then by intent: bounds of payload fields (`a.b` for nested ones) and `minIntervalMs`. */
 export const DeviceLimits = z.record(z.string(), z.record(z.string(), IntentLimits))
@@ -55,13 +69,10 @@ export const limitsInterlock = (
   },
 })
 
-const outside = (
-  request: GateRequest,
-  { minIntervalMs: _, ...fields }: z.output<typeof IntentLimits>,
-): string | undefined => {
+const outside = (request: GateRequest, { fields }: z.output<typeof IntentLimits>): string | undefined => {
   for (const [field, bound] of Object.entries(fields)) {
     const value = valueAt(request.payload, field)
-    if (value === undefined || bound === undefined) continue
+    if (value === undefined) continue
     const { min, max, oneOf } = bound
     if (oneOf !== undefined && !oneOf.some((allowed) => allowed === value)) {
       return `${field} is ${shown(value)}, allowed: ${oneOf.join(', ')}`

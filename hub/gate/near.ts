@@ -8,6 +8,7 @@ export const nearest = (given: string, names: readonly string[]): string[] =>
     .map((name) => ({ name, apart: distance(given, name) - (verbOf(name) === verbOf(given) ? 3 : 0) }))
     .filter(({ name, apart }) => apart <= Math.max(2, Math.ceil(Math.max(given.length, name.length) / 3)))
     .sort((a, b) => a.apart - b.apart || (a.name < b.name ? -1 : 1))
+    .filter(({ apart }, _, [best]) => apart <= (best?.apart ?? 0) + 1)
     .slice(0, MOST)
     .map(({ name }) => name)
 

@@ -2,7 +2,12 @@
 import { expect, test } from 'vitest'
 import { payloadCheck } from './payload-schema.ts'
 
-const level = { type: 'object', properties: { level: { type: 'integer', minimum: 0, maximum: 100 } }, required: ['level'], additionalProperties: false }
+const level = {
+  type: 'object',
+  properties: { level: { type: 'integer', minimum: 0, maximum: 100 } },
+  required: ['level'],
+  additionalProperties: false,
+}
 
 test.each<[Record<string, unknown>, Record<string, unknown>, string | undefined]>([
   [level, { level: 5 }, undefined],
@@ -30,11 +35,23 @@ test.each<[Record<string, unknown>, Record<string, unknown>, string | undefined]
   [{ properties: { a: { maxLength: 3 } } }, { a: 'abcd' }, 'a: must have at most 3 characters'],
   [{ properties: { a: { pattern: '^#[0-9a-f]{6}$' } } }, { a: '#00ff00' }, undefined],
   [{ properties: { a: { pattern: '^#[0-9a-f]{6}$' } } }, { a: 'red' }, 'a: must match ^#[0-9a-f]{6}$'],
-  [{ properties: { a: { items: { type: 'number' }, minItems: 1, maxItems: 2, uniqueItems: true } } }, { a: [1, 1] }, 'a: must not hold an item twice'],
+  [
+    { properties: { a: { items: { type: 'number' }, minItems: 1, maxItems: 2, uniqueItems: true } } },
+    { a: [1, 1] },
+    'a: must not hold an item twice',
+  ],
   [{ properties: { a: { items: { type: 'number' } } } }, { a: [1, 'x'] }, 'a.1: must be number'],
   [{ properties: { a: { anyOf: [{ type: 'number' }, { const: 'auto' }] } } }, { a: 'auto' }, undefined],
-  [{ properties: { a: { anyOf: [{ type: 'number' }, { const: 'auto' }] } } }, { a: 'x' }, 'a: fits none of the forms the device allows'],
-  [{ oneOf: [{ required: ['a'] }, { required: ['b'] }] }, { a: 1, b: 1 }, ': must fit exactly one of the forms the device allows'],
+  [
+    { properties: { a: { anyOf: [{ type: 'number' }, { const: 'auto' }] } } },
+    { a: 'x' },
+    'a: fits none of the forms the device allows',
+  ],
+  [
+    { oneOf: [{ required: ['a'] }, { required: ['b'] }] },
+    { a: 1, b: 1 },
+    ': must fit exactly one of the forms the device allows',
+  ],
   [{ not: { required: ['a'] } }, { a: 1 }, ': has a form the device excludes'],
   [{ allOf: [{ required: ['a'] }, { required: ['b'] }] }, { a: 1 }, 'b: is required'],
   [{ additionalProperties: { type: 'number' } }, { a: 'x' }, 'a: must be number'],
@@ -58,7 +75,7 @@ test.each<Record<string, unknown>>([
   { anyOf: [] },
   { properties: { a: { pattern: '(a+)+$' } } },
   { properties: { a: { pattern: '(a|a)*b' } } },
-  { properties: { a: { pattern: '.*.*.*x' } } },
+  { properties: { a: { pattern: '.*.*x' } } },
   { properties: { a: { pattern: 'a?a?a?aaa' } } },
   { properties: { a: { pattern: '(a)\\1' } } },
   { properties: { a: { pattern: '(?=a)b' } } },
@@ -70,9 +87,9 @@ test.each<Record<string, unknown>>([
 })
 
 test('a hostile pattern that is let through does not hold the hub up', () => {
-  const check = payloadCheck({ properties: { a: { pattern: '.*.*x$' } } })
+  const check = payloadCheck({ properties: { a: { pattern: '^.*.*x$', type: 'string' } } })
   const started = performance.now()
-  check({ a: 'a'.repeat(1000) })
-  expect(performance.now() - started).toBeLessThan(1500)
-  expect(check({ a: 'x'.repeat(1001) })).toBeDefined()
+  for (let i = 0; i < 100; i++) check({ a: 'a'.repeat(300) })
+  expect(performance.now() - started).toBeLessThan(1000)
+  expect(check({ a: 'x'.repeat(301) })).toBeDefined()
 })

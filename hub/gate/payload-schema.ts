@@ -12,7 +12,7 @@ const MAX_BYTES = 32_768
 const MAX_SCHEMA_DEPTH = 12
 const MAX_PATTERN = 200
 /** Longer strings are not put before a device's own regular expression. */
-const MAX_MATCHED = 1000
+const MAX_MATCHED = 300
 
 const ANNOTATIONS = new Set([
   'title',
@@ -264,7 +264,7 @@ const first = <T>(items: Iterable<T>, check: (item: T) => Mismatch | undefined):
 
 /**
  * A regular expression from a device, if it cannot be made to run for long: no repeated groups, no back references or
- * look-around, at most two parts of variable length.
+ * look-around, one part of variable length, or two when it is anchored at the start.
  */
 const tame = (value: unknown): RegExp => {
   if (typeof value !== 'string' || value.length > MAX_PATTERN)
@@ -274,7 +274,7 @@ const tame = (value: unknown): RegExp => {
     .replace(/\[[^\]]*\]/g, 'x')
   const variable = plain.match(/[*+?]|\{\d+,\d*\}/g)?.length ?? 0
   const counts = [...plain.matchAll(/\{(\d+)/g)].some(([, n]) => Number(n) > MAX_MATCHED)
-  if (/\)[*+?{]|\(\?/.test(plain) || variable > 2 || counts)
+  if (/\)[*+?{]|\(\?/.test(plain) || variable > (value.startsWith('^') ? 2 : 1) || counts)
     throw new Unusable(`has a pattern that could take long to match: ${value}`)
   try {
     return new RegExp(value, 'u')

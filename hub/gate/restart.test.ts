@@ -11,7 +11,9 @@ const close = { intent: 'press.close', payload: { force: 20 } }
 /** Reads what travelled on the bus, as the journal does. */
 const journalOf = (log: readonly Envelope[]): Pick<Journal, 'read'> => ({
   read: async ({ since = 0, topic = '#' }) =>
-    log.filter((entry) => entry.at >= since && matches(topic, entry.topic)).map((entry): Entry => ({ ...entry, kind: 'message' })),
+    log
+      .filter((entry) => entry.at >= since && matches(topic, entry.topic))
+      .map((entry): Entry => ({ ...entry, kind: 'message' })),
 })
 
 test('a dispatched command keeps its deadline, at least five seconds from the start, and is not sent again', async () => {
@@ -27,7 +29,9 @@ test('a dispatched command keeps its deadline, at least five seconds from the st
   await time.pass(4999)
   expect(bus.said('devices/{device}/result')).toEqual([])
   await time.pass(1)
-  expect(bus.said('devices/{device}/result').map(({ payload }) => [payload.id, payload.status])).toEqual([[id, 'timeout']])
+  expect(bus.said('devices/{device}/result').map(({ payload }) => [payload.id, payload.status])).toEqual([
+    [id, 'timeout'],
+  ])
   expect(bus.said('devices/{device}/cmd')).toHaveLength(1)
   await gate.close()
 })

@@ -7,7 +7,13 @@ import { ada, deviceOf, dustFlow, eve, rig, settle } from './gate.rig.ts'
 const mover = (i: number) => ({
   name: `Mover ${i}`,
   kind: 'mover',
-  intents: { 'mover.go': {}, 'mover.turn_off': {}, 'mover.stop': {}, 'fan.turn_on': {}, 'mover.park': { type: 'object', required: ['at'] } },
+  intents: {
+    'mover.go': {},
+    'mover.turn_off': {},
+    'mover.stop': {},
+    'fan.turn_on': {},
+    'mover.park': { type: 'object', required: ['at'] },
+  },
   safe: ['fan.turn_on', 'mover.turn_off', 'mover.park', 'mover.stop'],
 })
 
@@ -34,7 +40,10 @@ test('a stop sends a hundred devices their safe intents, stopping ones first, of
   expect(stop?.origin).toBe('person:ada')
   expect(bus.log.filter(({ topic }) => topic.endsWith('/cmd')).every(({ cause }) => cause === stop?.seq)).toBe(true)
   for (const { payload } of bus.said('devices/{device}/cmd', { device: 'mover_0' })) {
-    bus.publish(deviceOf('mover_0'), message('devices/{device}/ack', { device: 'mover_0' }, { id: payload.id, status: 'done' }))
+    bus.publish(
+      deviceOf('mover_0'),
+      message('devices/{device}/ack', { device: 'mover_0' }, { id: payload.id, status: 'done' }),
+    )
   }
   await time.pass(5000)
   expect(bus.said('safety/events/{event}').map(({ params, payload }) => [params.event, payload.type])).toEqual([
@@ -52,7 +61,12 @@ test('a stop by message does the same, once', async () => {
   const gate = await open()
   bus.publish(dustFlow, message('safety/stop', {}, { reason: 'dust' }))
   await settle()
-  expect(bus.said('devices/{device}/cmd').map(({ payload }) => payload.intent).sort()).toEqual(['fan.turn_on', 'mover.stop', 'mover.turn_off', 'press.stop'])
+  expect(
+    bus
+      .said('devices/{device}/cmd')
+      .map(({ payload }) => payload.intent)
+      .sort(),
+  ).toEqual(['fan.turn_on', 'mover.stop', 'mover.turn_off', 'press.stop'])
   await gate.close()
 })
 

@@ -117,14 +117,12 @@ const followUp = async (parts: StopParts, id: string, by: string, commands: read
     done: count('done'),
     failed: count('failed'),
     timeout: count('timeout'),
-    unconfirmed: silent
-      .slice(0, 200)
-      .map(({ request, result }) => ({
-        device: request.device,
-        intent: request.intent,
-        status: result?.status ?? 'open',
-        reason: result?.reason ?? '',
-      })),
+    unconfirmed: silent.slice(0, 200).map(({ request, result }) => ({
+      device: request.device,
+      intent: request.intent,
+      status: result?.status ?? 'open',
+      reason: result?.reason ?? '',
+    })),
   })
 }
 
