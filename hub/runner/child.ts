@@ -38,7 +38,6 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   const retained = new Map<number, Item[]>()
   const done = { items: 0, at: 0 }
   let rss = { bytes: process.memoryUsage.rss(), at: real.now() }
-  let last: Item | undefined
 
   // A frame is begun by whoever writes first and sealed after the work, so that its acknowledgement covers exactly its outputs.
   const open = () => {
@@ -115,11 +114,11 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     switch (read.u8()) {
       case TO_CHILD.items:
         while (!read.done) {
-          last = read.item()
+          const item = read.item()
           open()
-          host.take(last)
+          host.take(item)
           done.items++
-          done.at = last.at
+          done.at = item.at
           if (out.size > FLUSH_BYTES) answer()
         }
         return

@@ -244,6 +244,8 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     if (event.event !== 'failed' && event.event !== 'ended') return
     const flow = byNumber[event.flow]
     if (flow === undefined) return
+    // What it left behind may fail once more after it has failed.
+    if (flow.status !== 'running') return
     if (event.event === 'ended') {
       halted(flow, 'ended')
       blame(

@@ -238,7 +238,8 @@ const replace = (target: object, name: string, value: unknown): (() => void) => 
 
 const flowDate = (clock: LogicalClock): DateConstructor =>
   new Proxy(Date, {
-    construct: (real, args, target): object => Reflect.construct(real, args.length === 0 ? [clock.now] : args, target) as Date,
+    construct: (real, args, target): object =>
+      Reflect.construct(real, args.length === 0 ? [clock.now] : args, target) as Date,
     apply: (real) => new real(clock.now).toString(),
     get: (real, key, receiver): unknown => (key === 'now' ? () => clock.now : Reflect.get(real, key, receiver)),
   })

@@ -52,27 +52,37 @@ export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}):
     .sort((a, b) => a.at - b.at)
     .flatMap(({ at, messages }) => messages.map((message) => itemOf(message, ++seq, at)))
   const outputs: Output[] = []
+  // RxJS would swallow what is thrown from here: what goes wrong is kept and thrown between turns.
+  const wrong: unknown[] = []
+  const check = (): void => {
+    if (wrong.length > 0) throw wrong[0]
+  }
   const clock = new LogicalClock(start)
   const host = new FlowHost(clock, table, {
-    output(output) {
-      if (outputs.push(output) > MOST_OUTPUTS) throw new Error(`more than ${MOST_OUTPUTS} outputs in one play`)
-    },
-    failed(_, error) {
-      throw error
-    },
-    ended() {},
+    output: (output) => void outputs.push(output),
+    failed: (_, error) => void wrong.push(error),
+    ended: () => {},
     bad({ topic }, { field, constraint }) {
-      throw new Error(`play: the message on '${topic}' does not fit: ${field || 'payload'}: ${constraint}`)
+      wrong.push(new Error(`play: the message on '${topic}' does not fit: ${field || 'payload'}: ${constraint}`))
     },
   })
   const giveBack = ownTime(clock)
   try {
     host.define(1, flow)
     host.start(1, { since, retained })
-    for (const item of items) host.take(item)
+    check()
+    for (const item of items) {
+      host.take(item)
+      check()
+    }
     const last = items.at(-1)?.at ?? start
     const end = options.until === undefined ? last + AFTER_LAST_MS : start + msOf(options.until)
-    while (clock.next <= end) host.advance(clock.next)
+    while (clock.next <= end) {
+      host.advance(clock.next)
+      check()
+      if (outputs.length > MOST_OUTPUTS)
+        throw new Error(`more than ${MOST_OUTPUTS} outputs: play it shorter, with until`)
+    }
     host.stop(1)
   } finally {
     giveBack()

@@ -1,0 +1,98 @@
+// A runner on a folder of flows made for one test, with a bus in memory and everything it reports kept to look at.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Envelope } from '../bus/envelope.ts'
+import { type Clock, wallClock } from '../clock.ts'
+import type { ErrorReport, HealthWord, Log } from '../health/report.ts'
+import type { NoteKind } from '../journal/entry.ts'
+import { type MemoryBus, memoryBus } from '../testing/memory-bus.ts'
+import { type RunnerLimits, startRunner } from './run.ts'
+import type { FlowView, Runner } from './runner.ts'
+
+export interface Testbed {
+  runner: Runner
+  bus: MemoryBus
+  clock: Clock
+  dir: string
+  reports: ErrorReport[]
+  notes: { kind: NoteKind; payload: unknown }[]
+  health: Map<string, { word: HealthWord; what: string | undefined }>
+  flow(id: string): FlowView
+  /** Hands the runner a message that nobody has decoded yet, as a bus does that decodes only where someone inside listens. */
+  hand(topic: string, payload: string): void
+  /** Resolves when it is so; rejects after ten seconds with what was looked at last. */
+  until(isSo: () => boolean, show?: () => unknown): Promise<void>
+}
+
+const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => QUIET }
+
+/** Files by name. Starts the runner and stops it when the test is over. */
+export const testbed = async (files: Record<string, string>, limits: Partial<RunnerLimits> = {}): Promise<Testbed> => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'millrace-flows-'))
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(dir, name)), { recursive: true })
+    await writeFile(path.join(dir, name), text)
+  }
+  const clock = wallClock()
+  const bus = memoryBus({ clock })
+  const reports: ErrorReport[] = []
+  const notes: Testbed['notes'] = []
+  const health: Testbed['health'] = new Map()
+  let take: ((envelope: Envelope) => void) | undefined
+  let handed = 1_000_000
+  const runner = await startRunner({
+    flowsDir: dir,
+    topicFiles: [],
+    bus: {
+      raw(filter, edge, heard) {
+        take = heard
+        return bus.raw(filter, edge, heard)
+      },
+      retained: bus.retained,
+      publish: bus.publish,
+      publishBytes: bus.publishBytes,
+    },
+    journal: { note: (kind, payload) => notes.push({ kind, payload }) },
+    prefix: bus.prefix,
+    clock,
+    log: QUIET,
+    health: {
+      set: (part, word, what) => void health.set(part, { word, what }),
+      drop: (part) => void health.delete(part),
+      report: (error) => void reports.push(error),
+      metrics: { count() {}, gauge() {}, observe() {}, text: () => Promise.resolve('') },
+    },
+    limits: { restartMs: { first: 20, longest: 80 }, respawnMs: { first: 10, longest: 40 }, ...limits },
+  })
+  onTestFinished(async () => {
+    await runner.close()
+    await rm(dir, { recursive: true, force: true })
+  })
+  return {
+    runner,
+    bus,
+    clock,
+    dir,
+    reports,
+    notes,
+    health,
+    flow(id) {
+      const view = runner.flows().find((flow) => flow.id === id)
+      if (view === undefined) throw new Error(`no flow ${id}`)
+      return view
+    },
+    hand(topic, payload) {
+      const rest = { qos: 0, retain: false, origin: 'device:dust', cause: 0, correlation: '', n: 0 } as const
+      take?.({ ...rest, seq: handed++, at: clock.stamp(), topic, payload: Buffer.from(payload) })
+    },
+    async until(isSo, show = () => ({ flows: runner.flows(), reports: reports.map(({ message }) => message) })) {
+      const deadline = performance.now() + 10_000
+      while (!isSo()) {
+        if (performance.now() > deadline) throw new Error(`not within ten seconds: ${JSON.stringify(show(), null, 1)}`)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    },
+  }
+}
