@@ -84,7 +84,7 @@ export const startPlugins = (found: Found, deps: PluginDeps): Plugins => {
     try {
       publishAs(plugin, output, bus)
     } catch (error) {
-      health.metrics.count('millrace_plugin_refused_total', 'Messages of plugins that were refused.', {
+      health.metrics.count('plugin_refused_total', 'Messages of plugins that were refused.', {
         plugin: plugin.id,
       })
       report(plugin.id, 'PluginMessageRefused', reasonOf(error), error)
@@ -96,7 +96,7 @@ export const startPlugins = (found: Found, deps: PluginDeps): Plugins => {
       status === 'restarting'
         ? `Plugin '${seat.id}' failed and is being restarted: ${error}`
         : `Plugin '${seat.id}' failed ${limits.crashes} times in ${limits.withinMs / 1000} s and is quarantined until the hub starts again: ${error}`
-    health.metrics.count('millrace_plugin_crashes_total', 'Crashes of plugins.', { plugin: seat.id })
+    health.metrics.count('plugin_crashes_total', 'Crashes of plugins.', { plugin: seat.id })
     health.set(partOf(seat.id), 'degraded', what)
     report(seat.id, status === 'restarting' ? 'PluginCrashed' : 'PluginQuarantined', what, thrown)
   }
