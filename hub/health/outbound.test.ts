@@ -1,7 +1,12 @@
 // Calls to peers over HTTP, against a peer on 127.0.0.1 that fails, stalls and lies.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createSecure } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { openTls } from '../http/ca.ts'
 import { openCorrelation } from './correlation.ts'
 import { Credential } from './credential.ts'
 import { openHealth } from './health.ts'
@@ -141,7 +146,7 @@ test('a path cannot leave the base address', async () => {
   expect(seen.map(({ url }) => url)).toEqual(['/api/example.org/x'])
 })
 
-test('OFFLINE_MODE lets no call off the site, by address, by name, or by what a name resolves to', async () => {
+test('OFFLINE_MODE lets no call off the site, by address or by name', async () => {
   const { lines, metrics, peer: _ } = await opened((_request, response) => response.end())
   const log: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => log }
   for (const baseUrl of [
@@ -214,4 +219,52 @@ test('a credential is checked when it is read', () => {
   const good = Credential.parse({ baseUrl: 'https://x', auth: { kind: 'api-key', key: 'hunter22' } })
   expect(good.verifyTls).toBe(true)
   expect(JSON.stringify(good)).not.toContain('hunter22')
+})
+
+test('a local name that leads outside is refused in OFFLINE_MODE before anything is sent', async () => {
+  const { peer, seen } = await opened((_, response) => response.end('ok'))
+  await peer.call({ path: 'x' })
+  const port = seen[0]?.socket.localPort
+  const log: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => log }
+  const named = (address: string) =>
+    outbound({
+      name: 'named',
+      credential: Credential.parse({ baseUrl: `http://printer.local:${port}` }),
+      offline: true,
+      log,
+      health: openHealth({ clock: { now: () => 0 }, log, metrics: openMetrics({ process: false }) }),
+      resolve: (_, __, done) =>
+        done(null, [
+          { address: '127.0.0.1', family: 4 },
+          { address, family: 4 },
+        ]),
+    })
+  await expect(named('93.184.216.34').call({ path: 'x' })).rejects.toMatchObject({ code: 'POLICY_ERROR' })
+  expect(seen).toHaveLength(1)
+  expect((await named('127.0.0.1').call({ path: 'x' })).status).toBe(200)
+})
+
+test('the certificate of a peer is checked, unless its credential says otherwise', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'millrace-outbound-'))
+  const log: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => log }
+  const tls = await openTls({ dir, names: ['localhost'], addresses: ['127.0.0.1'], clock: { now: Date.now }, log })
+  const server = createSecure({ key: tls.key, cert: tls.cert }, (_, response) => response.end('ok'))
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const call = (more: object) => {
+    const peer = outbound({
+      name: 'peer',
+      credential: Credential.parse({ baseUrl: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, ...more }),
+      offline: true,
+      log,
+      health: openHealth({ clock: { now: () => 0 }, log, metrics: openMetrics({ process: false }) }),
+      retry: { attempts: 1 },
+    })
+    return peer.call({ path: '/' }).finally(() => peer.close())
+  }
+  await expect(call({})).rejects.toMatchObject({ code: 'CONNECTION_ERROR' })
+  expect((await call({ ca: tls.ca })).status).toBe(200)
+  expect((await call({ verifyTls: false })).status).toBe(200)
+  tls.close()
+  await rm(dir, { recursive: true })
 })

@@ -57,6 +57,8 @@ export interface OutboundOptions {
   correlation?: Pick<Correlation, 'current'>
   limits?: keyof typeof BREAKERS | BreakerLimits
   retry?: Partial<RetryLimits>
+  /** How names are resolved; the system's way by default. */
+  resolve?: Parameters<typeof siteLookup>[0]
   /** Per attempt, in ms. */
   timeoutMs?: number
   maxBytes?: number
@@ -90,7 +92,11 @@ export const outbound = (options: OutboundOptions): Outbound => {
   const { name, credential, offline, log, health } = options
   const base = new URL(credential.baseUrl)
   const secure = base.protocol === 'https:'
-  const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, ...(offline ? { lookup: siteLookup } : {}) }
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: MAX_SOCKETS,
+    ...(offline ? { lookup: siteLookup(options.resolve) } : {}),
+  }
   const agent = secure
     ? new HttpsAgent({
         ...agentOptions,

@@ -1,5 +1,5 @@
 // What belongs to the site: loopback, private and link-local addresses, and names that only a local network resolves.
-import { lookup, type LookupAddress } from 'node:dns'
+import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Recoverable } from '../errors.ts'
 
@@ -40,15 +40,23 @@ const offSite = (host: string): Recoverable =>
     { host },
   )
 
+type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
 /** A resolver for sockets that refuses names whose addresses are not all on the site, so that a name cannot lead outside. */
-export const siteLookup: LookupFunction = (hostname, options, done) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return done(error, [], 0)
-    const [first] = addresses
-    if (first === undefined || !addresses.every(({ address }) => isSiteAddress(address))) {
-      return done(offSite(hostname), [], 0)
-    }
-    if (options.all === true) done(null, addresses)
-    else done(null, first.address, first.family)
-  })
-}
+export const siteLookup =
+  (resolve: Resolve = lookup): LookupFunction =>
+  (hostname, options, done) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return done(error, [], 0)
+      const [first] = addresses
+      if (first === undefined || !addresses.every(({ address }) => isSiteAddress(address))) {
+        return done(offSite(hostname), [], 0)
+      }
+      if (options.all === true) done(null, addresses)
+      else done(null, first.address, first.family)
+    })
+  }

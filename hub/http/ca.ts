@@ -32,8 +32,8 @@ export interface TlsOptions {
   /** `<data>/tls`. */
   dir: string
   names: readonly string[]
-  /** Asked again at each check: `() => ownHosts().addresses`. */
-  addresses: () => readonly string[]
+  /** A function is asked again at each check: `() => ownHosts().addresses`. */
+  addresses: readonly string[] | (() => readonly string[])
   clock: Pick<Clock, 'now'>
   log: Log
 }
@@ -76,7 +76,7 @@ export const openTls = async (options: TlsOptions): Promise<Tls> => {
   let uncovered = ''
 
   const current = async (): Promise<KeyPair> => {
-    const wanted = authority.covers(options.names, options.addresses())
+    const wanted = authority.covers(options.names, addressesOf(options))
     if (wanted.uncovered.length > 0 && wanted.uncovered.join() !== uncovered) {
       log.warn('tls.uncovered', {
         addresses: wanted.uncovered,
@@ -145,6 +145,9 @@ interface Authority {
   ): { names: string[]; addresses: string[]; uncovered: string[] }
 }
 
+const addressesOf = ({ addresses }: Pick<TlsOptions, 'addresses'>): readonly string[] =>
+  typeof addresses === 'function' ? addresses() : addresses
+
 /** One file, moved into place whole, so that key, certificate and constraints always belong together. */
 const openAuthority = async ({ dir, names, clock, log, ...options }: TlsOptions): Promise<Authority> => {
   const path = join(dir, 'ca.json')
@@ -152,7 +155,7 @@ const openAuthority = async ({ dir, names, clock, log, ...options }: TlsOptions)
   if (kept === undefined) {
     const name = `Millrace ${names[0] ?? 'hub'} ${iso(clock.now()).slice(0, 10)}`
     const key = newKey()
-    const addresses = options.addresses()
+    const addresses = addressesOf(options)
     const from = clock.now() - BACKDATE_MS
     const cert = authorityCertificate({
       key,
