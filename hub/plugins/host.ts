@@ -27,7 +27,7 @@ export interface Plugins {
   list(): PluginView[]
   /** `GET /api/plugins`, and the routes of every plugin that is switched on. */
   routes: readonly Routes[]
-  /** Stops all, the last started first; each has two seconds. */
+  /** Stops all, the last started first; each has 1.5 seconds. */
   close(): Promise<void>
 }
 

@@ -38,7 +38,7 @@ export interface Context<Config, In extends Topic, Needs extends Capability> {
   report(error: Omit<ErrorReport, 'source'>): void
   /** Wall-clock ms. */
   now(): number
-  /** Takes work that ends only after unsubscribing (a goodbye on the wire); the hub waits for it, but no longer than 2 s. */
+  /** Takes work that ends only after unsubscribing (a goodbye on the wire); the hub waits for it, but no longer than 1.5 s. */
   settle(work: Promise<unknown>): void
 }
 

@@ -11,7 +11,7 @@ export interface Limits {
   stopMs: number
 }
 
-export const LIMITS: Limits = { firstWaitMs: 1000, longestWaitMs: 60_000, crashes: 5, withinMs: 60_000, stopMs: 2000 }
+export const LIMITS: Limits = { firstWaitMs: 1000, longestWaitMs: 60_000, crashes: 5, withinMs: 60_000, stopMs: 1500 }
 
 export type RunStatus = 'starting' | 'running' | 'restarting' | 'quarantined' | 'stopped'
 

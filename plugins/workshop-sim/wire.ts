@@ -29,14 +29,14 @@ export interface Wire extends Line {
   take(): Uint8Array[]
   /** True once after each time the line came up. */
   cameUp(): boolean
-  /** Says goodbye (`online` false) and ends; resolves when the socket is gone, after 1.5 s at the latest. */
+  /** Says goodbye (`online` false) and ends; resolves when the socket is gone, after 1.2 s at the latest. */
   close(): Promise<void>
 }
 
 const CONNECT_MS = 5000
 const RETRY_MS = 1000
 const LONGEST_RETRY_MS = 60_000
-const GOODBYE_MS = 1000
+const GOODBYE_MS = 800
 const INBOX = 100
 const UNACKNOWLEDGED = 50
 
