@@ -1,0 +1,132 @@
+// Calls to the hub: a token on each, a deadline on each, one kind of error from all.
+import { bareAnswer, noAnswer, Problem } from './problem.ts'
+import {
+  readClaim,
+  readCommand,
+  readDevice,
+  readDispatched,
+  readError,
+  readFlow,
+  readHealth,
+  readItems,
+  readJournalItem,
+  readMe,
+  readStop,
+  readToken,
+} from './read.ts'
+import type {
+  Claim,
+  CommandItem,
+  DeviceItem,
+  Dispatched,
+  FlowItem,
+  HealthItem,
+  JournalItem,
+  Me,
+  StopAnswer,
+} from './types.ts'
+
+const DEADLINE_MS = 10_000
+
+export interface Caller {
+  /** The bearer token, if somebody is signed in. */
+  token(): string | undefined
+  /** The hub no longer takes the token. */
+  expired(): void
+}
+
+export interface Hub {
+  login(username: string, password: string): Promise<{ token: string; expiresIn: number }>
+  me(): Promise<Me>
+  claim(): Promise<Claim>
+  claimWith(claim: { code: string; username: string; password: string; openToNetwork: boolean }): Promise<void>
+  devices(): Promise<DeviceItem[]>
+  flows(): Promise<FlowItem[]>
+  commands(): Promise<CommandItem[]>
+  health(): Promise<HealthItem>
+  journal(query: { topic?: string; since?: number; limit?: number }): Promise<JournalItem[]>
+  why(seq: number): Promise<JournalItem[]>
+  command(device: string, intent: string, payload?: Record<string, unknown>): Promise<Dispatched>
+  stop(reason: string): Promise<StopAnswer>
+  /** What to add to this device's clock to get the hub's, in ms; from the Date header, so to a second. */
+  offset(): number
+}
+
+const shaped = <T>(value: T | undefined, path: string): T => {
+  if (value !== undefined) return value
+  throw new Problem(0, {
+    code: 'UNREADABLE',
+    message: `The hub's answer to ${path} is not what this app expects. Reload the page; the hub may be newer.`,
+    details: {},
+  })
+}
+
+/** The hub's API for one caller. Every promise rejects with a `Problem`. */
+export const hubApi = (caller: Caller): Hub => {
+  let offset = 0
+
+  const call = async (path: string, init: RequestInit = {}): Promise<unknown> => {
+    const token = caller.token()
+    const headers = new Headers(init.headers)
+    headers.set('accept', 'application/json')
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+    let response: Response
+    let text: string
+    try {
+      response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(DEADLINE_MS), cache: 'no-store' })
+      text = await response.text()
+    } catch (error) {
+      throw noAnswer(error)
+    }
+    const date = Date.parse(response.headers.get('date') ?? '')
+    if (!Number.isNaN(date)) offset = clockOffset(date, Date.now())
+    const body: unknown = parseBody(text)
+    // /health answers 503 with its parts when the hub is unhealthy: that is an answer too.
+    if (response.ok || (path === '/health' && response.status === 503)) return body
+    const problem = new Problem(response.status, readError(body) ?? bareAnswer(response.status))
+    if (response.status === 401 && token !== undefined) caller.expired()
+    throw problem
+  }
+
+  const post = (path: string, body: unknown): Promise<unknown> =>
+    call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+
+  return {
+    login: async (username, password) => {
+      const body = new URLSearchParams({ grant_type: 'password', username, password })
+      return shaped(readToken(await call('/token', { method: 'POST', body })), '/token')
+    },
+    me: async () => shaped(readMe(await call('/api/me')), '/api/me'),
+    claim: async () => shaped(readClaim(await call('/api/claim')), '/api/claim'),
+    claimWith: async (claim) => void (await post('/api/claim', claim)),
+    devices: async () => readItems(await call('/api/devices'), readDevice),
+    flows: async () => readItems(await call('/api/flows'), readFlow),
+    commands: async () => readItems(await call('/api/commands?limit=50'), readCommand),
+    health: async () => shaped(readHealth(await call('/health')), '/health'),
+    journal: async ({ topic, since, limit = 50 }) => {
+      const query = new URLSearchParams({ order: 'newest', limit: String(limit) })
+      if (topic !== undefined) query.set('topic', topic)
+      if (since !== undefined) query.set('since', new Date(since).toISOString())
+      return readItems(await call(`/api/journal?${query.toString()}`), readJournalItem)
+    },
+    why: async (seq) => readItems(await call(`/api/journal/${seq}/why`), readJournalItem),
+    command: async (device, intent, payload) => {
+      const path = `/api/device/${encodeURIComponent(device)}/command`
+      return shaped(readDispatched(await post(path, payload === undefined ? { intent } : { intent, payload })), path)
+    },
+    stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
+    offset: () => offset,
+  }
+}
+
+const parseBody = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The Date header has whole seconds, so a difference within one and a half of them is none. */
+export const clockOffset = (hub: number, here: number): number =>
+  Math.abs(hub + 500 - here) <= 1500 ? 0 : hub + 500 - here

@@ -1,0 +1,201 @@
+// The app: who is signed in, which page is shown.
+import { useCallback, useEffect, useMemo, useState } from 'react'
+import { hubApi } from './api/client.ts'
+import { Problem, sentence } from './api/problem.ts'
+import { forgetSession, keepSession, keptSession, safeReturn, type Session } from './api/session.ts'
+import type { Claim as ClaimState, Me } from './api/types.ts'
+import { Button } from './design/button.tsx'
+import { Note } from './design/parts.tsx'
+import { Toasts } from './design/toast.tsx'
+import { HealthParts } from './health/health.tsx'
+import { Flows } from './flows/list.tsx'
+import { JarvisProvider } from './live/jarvis.tsx'
+import { Messages } from './messages/list.tsx'
+import { Claim } from './pages/claim.tsx'
+import { Door } from './pages/door.tsx'
+import { Login } from './pages/login.tsx'
+import { Now, NOW_TOPICS } from './pages/now.tsx'
+import { go, usePath } from './pages/route.ts'
+import { Shell } from './pages/shell.tsx'
+import { useWallTheme } from './pages/theme.ts'
+import { Wall } from './pages/wall.tsx'
+import { Requests } from './requests/list.tsx'
+import { useTopics } from './live/jarvis.tsx'
+
+const ENDED = 'Your session has ended. Sign in again and you are back where you were.'
+const RETRY_MS = 5000
+/** setTimeout counts in 32 bits; a session that lasts longer is looked at again on the next load. */
+const TIMER_AT_MOST = 2 ** 31 - 1
+
+const RequestsPage = () => {
+  useTopics(NOW_TOPICS)
+  return (
+    <div className="panel">
+      <Requests limit={100} />
+    </div>
+  )
+}
+
+const FlowsPage = () => (
+  <div className="panel">
+    <Flows />
+  </div>
+)
+
+const HealthPage = () => (
+  <div className="panel">
+    <HealthParts />
+  </div>
+)
+
+const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
+  const wall = path === '/wall' || path.startsWith('/wall/')
+  useWallTheme(wall)
+  if (wall) return <Wall />
+  const pages: Record<string, { title: string; page: React.ReactNode }> = {
+    '/': { title: 'Now', page: <Now /> },
+    '/dashboard': { title: 'Now', page: <Now /> },
+    '/requests': { title: 'Requests', page: <RequestsPage /> },
+    '/messages': { title: 'Messages', page: <Messages /> },
+    '/flows': { title: 'Flows', page: <FlowsPage /> },
+    '/health': { title: 'Health', page: <HealthPage /> },
+  }
+  const { title, page } = pages[path] ?? {
+    title: 'Not here',
+    page: <Note tone="warn">There is no page at {path}. Choose one from the list of pages.</Note>,
+  }
+  return (
+    <Shell title={title} onLogout={onLogout}>
+      {page}
+    </Shell>
+  )
+}
+
+const Waiting = ({ problem, onRetry }: { problem: string | undefined; onRetry: () => void }) =>
+  problem === undefined ? (
+    <main className="door" aria-busy="true" aria-label="Loading" />
+  ) : (
+    <Door title="The hub is out of reach">
+      <Note tone="warn" alert>
+        {problem}
+      </Note>
+      <p className="small soft">This page tries again every five seconds.</p>
+      <Button onPress={onRetry}>Try now</Button>
+    </Door>
+  )
+
+/** Asks until there is an answer: at once, then every five seconds. */
+const useAnswer = <T,>(ask: (() => Promise<T>) | undefined) => {
+  const [answer, setAnswer] = useState<T | undefined>(undefined)
+  const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    if (!ask) return undefined
+    let current = true
+    let timer: ReturnType<typeof setTimeout> | undefined
+    ask().then(
+      (value) => {
+        if (!current) return
+        setAnswer(value)
+        setProblem(undefined)
+      },
+      (error: unknown) => {
+        if (!current || (error instanceof Problem && error.status === 401)) return
+        setProblem(sentence(error))
+        timer = setTimeout(() => setRound((n) => n + 1), RETRY_MS)
+      },
+    )
+    return () => {
+      current = false
+      clearTimeout(timer)
+    }
+  }, [ask, round])
+  return { answer: ask ? answer : undefined, problem, again: () => setRound((n) => n + 1) }
+}
+
+interface SignedInProps {
+  session: Session
+  path: string
+  onExpired: () => void
+  onLogout: () => void
+}
+
+const SignedIn = ({ session, path, onExpired, onLogout }: SignedInProps) => {
+  const hub = useMemo(() => hubApi({ token: () => session.token, expired: onExpired }), [session.token, onExpired])
+  const { answer: me, problem, again } = useAnswer<Me>(hub.me)
+  // The live line refuses a token it does not like; whether the session is over is for the API to say.
+  const refused = useCallback(() => void hub.me().catch(() => undefined), [hub])
+  useEffect(() => {
+    if (session.expiresAt === 0) return undefined
+    const timer = setTimeout(onExpired, Math.min(Math.max(0, session.expiresAt - Date.now()), TIMER_AT_MOST))
+    return () => clearTimeout(timer)
+  }, [session.expiresAt, onExpired])
+  if (!me) return <Waiting problem={problem} onRetry={again} />
+  return (
+    <JarvisProvider hub={hub} me={me} session={{ ...session, username: me.id }} onRefused={refused}>
+      <Page path={path} onLogout={onLogout} />
+    </JarvisProvider>
+  )
+}
+
+const SignedOut = ({
+  path,
+  notice,
+  onSession,
+}: {
+  path: string
+  notice: string | undefined
+  onSession: (session: Session, stay: boolean) => void
+}) => {
+  const hub = useMemo(() => hubApi({ token: () => undefined, expired: () => undefined }), [])
+  const { answer: claim, problem, again } = useAnswer<ClaimState>(hub.claim)
+  useWallTheme(false)
+  const claimed = claim?.claimed
+  useEffect(() => {
+    if (claimed === undefined) return
+    if (!claimed && path !== '/claim') go('/claim', { replace: true })
+    if (claimed && path !== '/login')
+      go(`/login?return=${encodeURIComponent(safeReturn(location.pathname + location.search))}`, { replace: true })
+  }, [claimed, path])
+  if (!claim) return <Waiting problem={problem} onRetry={again} />
+  if (!claim.claimed) return <Claim isOpen={claim.open} onSession={(session) => onSession(session, false)} />
+  return <Login notice={notice} onSession={onSession} />
+}
+
+export const App = () => {
+  const path = usePath()
+  const [session, setSession] = useState<Session | undefined>(() => keptSession())
+  const [notice, setNotice] = useState<string | undefined>(undefined)
+
+  const signedIn = useCallback((next: Session, stay: boolean) => {
+    keepSession(next, stay)
+    setNotice(undefined)
+    setSession(next)
+    if (location.pathname === '/login' || location.pathname === '/claim')
+      go(safeReturn(new URLSearchParams(location.search).get('return')), { replace: true })
+  }, [])
+  const end = useCallback((why: string | undefined) => {
+    forgetSession()
+    setNotice(why)
+    setSession(undefined)
+  }, [])
+  const expired = useCallback(() => end(ENDED), [end])
+  const logout = useCallback(() => {
+    end(undefined)
+    go('/login', { replace: true })
+  }, [end])
+  useEffect(() => {
+    if (session && (path === '/login' || path === '/claim')) go('/', { replace: true })
+  }, [session, path])
+
+  return (
+    <>
+      {session ? (
+        <SignedIn key={session.token} session={session} path={path} onExpired={expired} onLogout={logout} />
+      ) : (
+        <SignedOut path={path} notice={notice} onSession={signedIn} />
+      )}
+      <Toasts />
+    </>
+  )
+}

@@ -1,0 +1,40 @@
+// What needs a person now, in sentences; nothing when all is quiet.
+import type { DeviceView, Workshop } from '../live/state.ts'
+import { words } from '../devices/value.ts'
+import { flowTone } from '../flows/tone.ts'
+
+export interface Concern {
+  key: string
+  tone: 'warn' | 'bad'
+  text: string
+  /** Where to see more, if there is such a place. */
+  path?: string
+}
+
+const names = (devices: readonly DeviceView[]): string => {
+  const first = devices.slice(0, 3).map(({ name }) => name)
+  return devices.length > 3 ? `${first.join(', ')} and ${devices.length - 3} more` : first.join(', ')
+}
+
+/** The bad before the doubtful; within them the hub, flows, devices. */
+export const concerns = (workshop: Workshop): Concern[] => {
+  const list: Concern[] = []
+  const troubled = (workshop.health?.parts ?? []).filter(
+    ({ status }) => status === 'unhealthy' || status === 'degraded',
+  )
+  for (const { part, status, what } of troubled)
+    list.push({
+      key: `health-${part}`,
+      tone: status === 'unhealthy' ? 'bad' : 'warn',
+      text: `${words(part)} is ${status}${what === undefined ? '' : `: ${what}`}`,
+      path: '/health',
+    })
+  for (const flow of workshop.flows) {
+    if (flowTone(flow) !== 'bad') continue
+    const text = `Flow ${words(flow.id).toLowerCase()} is ${flow.status}${flow.error === undefined ? '' : `: ${flow.error}`}`
+    list.push({ key: `flow-${flow.id}`, tone: 'bad', text, path: '/flows' })
+  }
+  const offline = [...workshop.devices.values()].filter(({ online }) => !online)
+  if (offline.length > 0) list.push({ key: 'offline', tone: 'warn', text: `Offline: ${names(offline)}` })
+  return list.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))
+}
