@@ -1,4 +1,5 @@
 // A broker carries messages between the hub and MQTT clients. Two implementations: embedded (aedes) and, later, external.
+import type { Duplex } from 'node:stream'
 import type { Draft, Envelope } from '../bus/envelope.ts'
 import type { Principal } from '../bus/principal.ts'
 
@@ -70,7 +71,7 @@ export interface Broker {
   clients(): ClientView[]
   counters(): BrokerCounters
   /** A WebSocket (as a duplex byte stream) that speaks MQTT, from the web port. */
-  handle(stream: import('node:stream').Duplex, address: string): void
+  handle(stream: Duplex, address: string): void
   /** Real ports after start (0 in the configuration means any free one). */
   readonly ports: { mqtt: number | undefined; mqtts: number | undefined; ws: number | undefined }
   close(): Promise<void>

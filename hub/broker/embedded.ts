@@ -122,17 +122,18 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   engine.on('clientReady', (link) => tickets.get(link)?.known())
   engine.on('error', (error) => broken('aedes', error))
   engine.on('clientError', (link, error) => {
+    // After the end of a connection whatever was on its way fails; that is no news.
+    if (link.closed) return
+    const { id: clientId, peer } = link
     if (error.message === 'drain timeout') {
       counts.slowClientsCut++
-      warn('mqtt-slow-client-cut', link.peer?.origin ?? '', {
-        origin: link.peer?.origin,
-        clientId: link.id,
+      warn('mqtt-slow-client-cut', peer?.origin ?? '', {
+        origin: peer?.origin,
+        clientId,
         unsent: link.conn.writableLength,
       })
     }
-    // After the end of a connection whatever was on its way fails; that is no news.
-    if (!link.closed)
-      log.debug('mqtt-client-error', { clientId: link.id, origin: link.peer?.origin, why: error.message })
+    log.debug('mqtt-client-error', { clientId, origin: peer?.origin, why: error.message })
   })
   engine.on('connectionError', (link, error) =>
     log.debug('mqtt-connection-error', { address: link.peer?.address, why: error.message }),

@@ -74,23 +74,18 @@ const cannotListen = (
   name: PortName,
 ): Fatal => {
   const other = `${name}=${port < 65_535 ? port + 1 : port - 1} npm start`
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new Fatal(
-        `Port ${port} on ${host} (${name}) is taken, probably by another MQTT broker or another hub. ` +
-          `Stop that one, or run beside it on another port: ${other}`,
-        error,
-      )
-    case 'EACCES':
-      return new Fatal(
-        `Port ${port} on ${host} (${name}) needs rights this user does not have. Take one above 1023: ${other}`,
-        error,
-      )
-    case 'EADDRNOTAVAIL':
-      return new Fatal(`${host} is no address of this machine. Set BIND to one that is, or to 127.0.0.1`, error)
-    default:
-      return new Fatal(`Port ${port} on ${host} (${name}) cannot be opened: ${reasonOf(error)}`, error)
+  const where = `Port ${port} on ${host} (${name})`
+  if (error.code === 'EADDRINUSE') {
+    const who = 'probably by another MQTT broker or another hub'
+    return new Fatal(`${where} is taken, ${who}. Stop that one, or run beside it on another port: ${other}`, error)
   }
+  if (error.code === 'EACCES') {
+    return new Fatal(`${where} needs rights this user does not have. Take one above 1023: ${other}`, error)
+  }
+  if (error.code === 'EADDRNOTAVAIL') {
+    return new Fatal(`${host} is no address of this machine. Set BIND to one that is, or to 127.0.0.1`, error)
+  }
+  return new Fatal(`${where} cannot be opened: ${reasonOf(error)}`, error)
 }
 
 /** Gives a fresh socket a place, or closes it. */

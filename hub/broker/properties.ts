@@ -32,7 +32,7 @@ const PROPERTIES = new Map<number, Property>([
 ])
 
 type Value = number | boolean | string | Buffer
-type UserProperties = Record<string, string | string[]>
+type UserProperties = Map<string, string | string[]>
 
 /**
  * Reads the properties at the parser's position. Returns them in mqtt-packet's shape, or a sentence that says why they
@@ -48,8 +48,8 @@ export const clientProperties = (parser: Parser): object | string => {
   const end = parser._pos + (length === false ? 0 : length)
   if (length === false || end > packet.length) return `${place}: properties longer than their packet`
 
-  const found: Record<string, Value | UserProperties> = {}
-  const user: UserProperties = Object.assign(Object.create(null))
+  const found: Record<string, Value | object> = {}
+  const user: UserProperties = new Map()
   while (parser._pos < end) {
     const id = parser._parseByte()
     const property = id === undefined ? undefined : PROPERTIES.get(id)
@@ -60,7 +60,6 @@ export const clientProperties = (parser: Parser): object | string => {
       const value = parser._parseString()
       if (key === null || value === null) return `${place}: a user property that is cut off`
       addPair(user, key, value)
-      found[name] = user
     } else {
       if (name in found) return `${place}: ${name} twice`
       const value = valueOf(parser, type)
@@ -71,6 +70,8 @@ export const clientProperties = (parser: Parser): object | string => {
     }
     if (parser._pos > end) return `${place}: a property that is cut off`
   }
+  // Made from entries, so that a name such as `__proto__` is a name like any other.
+  if (user.size > 0) found['userProperties'] = Object.fromEntries(user)
   return found
 }
 
@@ -99,8 +100,8 @@ const valueOf = (parser: Parser, type: Exclude<Type, 'pair'>): Value | undefined
 const notCut = (number: number): number | undefined => (number < 0 ? undefined : number)
 
 const addPair = (user: UserProperties, key: string, value: string): void => {
-  const before = user[key]
-  if (before === undefined) user[key] = value
+  const before = user.get(key)
+  if (before === undefined) user.set(key, value)
   else if (Array.isArray(before)) before.push(value)
-  else user[key] = [before, value]
+  else user.set(key, [before, value])
 }

@@ -1,6 +1,6 @@
 // For tests: an embedded broker on random ports with honest in-memory neighbours, and clients that speak MQTT to it.
 import { once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import memory from 'aedes-persistence'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import mqttPacket, { type Packet } from 'mqtt-packet'
@@ -157,8 +157,18 @@ export const envelopeOf = (draft: Draft, seq = 1): Envelope => ({
   ...draft,
 })
 
-// The package's types describe an ES module, the package is CommonJS.
-export const memoryPersistence = (): Persistence => (memory as unknown as () => Persistence)()
+/**
+ * The memory store of aedes-persistence. It takes two PUBRELs of one client for the same entry, because neither has a
+ * broker id; here each gets one.
+ */
+export const memoryPersistence = (): Persistence => {
+  // The package's types describe an ES module, the package is CommonJS.
+  const store = (memory as unknown as () => Persistence)()
+  const update = store.outgoingUpdate.bind(store)
+  store.outgoingUpdate = (client, packet) =>
+    update(client, packet.brokerId === undefined ? { ...packet, brokerId: `pubrel ${packet.messageId}` } : packet)
+  return store
+}
 
 export interface TestBroker extends AsyncDisposable {
   broker: EmbeddedBroker
@@ -279,7 +289,7 @@ export interface RawClient {
   next(cmd: string): Promise<Packet>
   closed: Promise<void>
   readonly isClosed: boolean
-  socket: import('node:net').Socket
+  socket: Socket
 }
 
 /** A client that can send anything. */
