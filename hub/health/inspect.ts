@@ -5,15 +5,24 @@ import { requirePatchedAedes } from '../broker/patched.ts'
 import { wallClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { reasonOf } from '../errors.ts'
-import { brokerPatched, clockSane, dataFolder, hubAnswers, nodeVersion, otherBroker, portFree, uiBuilt } from './checks.ts'
+import {
+  brokerPatched,
+  clockSane,
+  dataFolder,
+  hubAnswers,
+  nodeVersion,
+  otherBroker,
+  portFree,
+  uiBuilt,
+} from './checks.ts'
 import { type Check, doctor } from './doctor.ts'
 
 /** Prints every check with a hint; resolves to the exit code. */
 export const inspect = (config: Config): Promise<number> => {
   const bind = config.BIND ?? '127.0.0.1'
   const ours = () => hubAnswers(config.HTTP_PORT)
-  const ports = (['HTTP_PORT', 'HTTPS_PORT', 'MQTT_PORT', 'MQTTS_PORT'] as const).map(
-    (variable): Check => portFree({ variable, port: config[variable], bind }, ours),
+  const ports = (['HTTP_PORT', 'HTTPS_PORT', 'MQTT_PORT', 'MQTTS_PORT'] as const).map((variable): Check =>
+    portFree({ variable, port: config[variable], bind }, ours),
   )
   return doctor([
     nodeVersion(process.version),

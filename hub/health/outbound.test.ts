@@ -43,8 +43,8 @@ const opened = async (
     offline: true,
     log,
     health: openHealth({ clock: { now: () => 0 }, log, metrics }),
-    retry: { attempts: 3, firstMs: 2, mostMs: 5, deadlineMs: 2_000 },
-    timeoutMs: 300,
+    retry: { attempts: 3, firstMs: 2, mostMs: 5, deadlineMs: 10_000 },
+    timeoutMs: 10_000,
     ...more,
   })
   return { peer, seen, lines, metrics }
@@ -110,12 +110,12 @@ test('a peer that is down opens the breaker, and then it is left alone', async (
 test('a peer that stalls, or trickles, is given up in time', async () => {
   const { peer } = await opened(
     (request, response) => (request.url === '/api/stall' ? undefined : void response.write('x')),
-    { retry: { attempts: 1 } },
+    { retry: { attempts: 1 }, timeoutMs: 300 },
   )
   for (const path of ['stall', 'trickle']) {
     const started = performance.now()
     await expect(peer.call({ path })).rejects.toThrow('no answer in 300 ms')
-    expect(performance.now() - started).toBeLessThan(1_000)
+    expect(performance.now() - started).toBeLessThan(5_000)
   }
 })
 

@@ -38,7 +38,7 @@ const mayPass = (error: unknown): boolean =>
 
 /**
  * Runs `call` until it succeeds, up to the limits; rejects with its last error. `attempt` counts from 1; `leftMs` is what
- * remains until the deadline, for the call's own time-out.
+ * remains until the deadline in whole ms, for the call's own time-out.
  */
 export const retry = async <T>(
   call: (attempt: number, leftMs: number) => Promise<T>,
@@ -53,7 +53,7 @@ export const retry = async <T>(
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted()
     try {
-      return await call(attempt, Math.max(1, left()))
+      return await call(attempt, Math.max(1, Math.floor(left())))
     } catch (error) {
       const ceiling = Math.min(limits.mostMs, limits.firstMs * 2 ** (attempt - 1))
       const asked = options.retryAfterMs?.(error) ?? 0

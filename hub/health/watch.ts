@@ -26,7 +26,17 @@ export interface Watched {
 const EVERY_MS = 1000
 
 /** Returns the function that ends it. */
-export const watchHub = ({ bus, broker, journal, runner, gate, devices, health, clock, log }: Watched): (() => void) => {
+export const watchHub = ({
+  bus,
+  broker,
+  journal,
+  runner,
+  gate,
+  devices,
+  health,
+  clock,
+  log,
+}: Watched): (() => void) => {
   const { gauge } = health.metrics
   const each = (values: object) =>
     Object.entries(values).flatMap(([kind, value]: [string, unknown]) =>

@@ -32,7 +32,10 @@ export const openClaimPorts = async (parts: {
   }
   const open: Server[] = []
   for (const bind of addresses) {
-    const server = createServer({ ...tls, requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 }, answer)
+    const server = createServer(
+      { ...tls, requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 },
+      answer,
+    )
     server.maxConnections = 32
     try {
       await listen(server, { variable: 'HTTPS_PORT', port, bind })
