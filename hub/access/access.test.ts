@@ -122,8 +122,9 @@ eachStore('access', (open, dialect) => {
     expect(revoked).toEqual(['person:bob ui.bob'])
     expect(await store.db.selectFrom('api_keys').selectAll().execute()).toEqual([])
     clock.pass(1)
+    // Somebody new with the same name is somebody else.
     await access.addPerson(bob)
-    await expect(access.verify(token)).rejects.toThrow(Unauthenticated)
+    for (const bearer of [token, key]) await expect(access.verify(bearer)).rejects.toThrow(Unauthenticated)
     await expect(access.removePerson('carl')).rejects.toThrow(Missing)
   })
 
@@ -189,6 +190,34 @@ eachStore('access', (open, dialect) => {
     ).rejects.toThrow(Invalid)
     owners.set('press', 'plugin:printers')
     await expect(access.issueCredential('press')).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  test('an origin leads to who it is now', async () => {
+    const { access } = await rig(await open())
+    await access.addPerson(ada)
+    await access.issueCredential('press', ['zigbee2mqtt/#'])
+    expect(access.principalOf('person:ada')).toEqual({
+      kind: 'person',
+      id: 'ada',
+      roles: ['admin'],
+      clientId: 'ui.ada',
+    })
+    expect(access.principalOf('device:press')).toMatchObject({ kind: 'device', id: 'press', topics: ['zigbee2mqtt/#'] })
+    expect(access.principalOf('flow:door')).toEqual({ kind: 'flow', id: 'door', roles: [] })
+    expect([access.principalOf('gate')?.kind, access.principalOf('hub')?.kind]).toEqual(['gate', 'hub'])
+    await access.revokeCredential('press')
+    for (const origin of [
+      'device:press',
+      'person:bob',
+      'device:ada',
+      'person:press',
+      '',
+      'ada',
+      'king:ada',
+      'person:',
+    ]) {
+      expect([origin, access.principalOf(origin)]).toEqual([origin, undefined])
+    }
   })
 
   if (dialect !== 'sqlite') return

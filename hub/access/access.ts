@@ -32,6 +32,8 @@ export interface Access extends MqttRights {
   /** A JWT or an API key. */
   verify(bearer: string): Promise<Principal>
   may(who: Principal, right: Right): Verdict
+  /** Who an origin such as `person:ada` or `flow:x` is now, with today's roles and grants; undefined when it is not known any more. */
+  principalOf(origin: string): Principal | undefined
   /** May `who` ask `device` for `intent`? People by role, flows always, plugins when they declare it, devices by granted filter. */
   mayRequest(who: Principal, device: string, intent: string): Verdict
   people(): Promise<Person[]>

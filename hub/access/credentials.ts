@@ -20,7 +20,7 @@ export interface Credentials {
   issue(device: string, topics: readonly string[]): Promise<DeviceCredential & { password: string }>
   /** Throws Missing. */
   revoke(clientId: string): Promise<DeviceCredential>
-  has(clientId: string): boolean
+  find(clientId: string): DeviceCredential | undefined
 }
 
 interface Known {
@@ -66,7 +66,7 @@ export const openCredentials = async (
 
   return {
     list: () => [...known.values()].map(({ credential }) => credential),
-    has: (clientId) => known.has(clientId),
+    find: (clientId) => known.get(clientId)?.credential,
     requireValid,
 
     check(username, password) {

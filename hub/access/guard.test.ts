@@ -50,7 +50,7 @@ const start = async (more: (app: App) => void = () => {}) => {
   })
   await app.register(formbody)
   await accessGuard({ access, claimed: () => access.claimed, allowedOrigins: ['https://wall.example'], clock })(app)
-  accessRoutes({ access, claim })(app)
+  accessRoutes({ access, claim, prefix: 'jarvis' })(app)
   more(app)
   await app.ready()
   let tokens = 0
@@ -178,7 +178,9 @@ describe('before the claim', () => {
     expect(token.headers['cache-control']).toBe('no-store')
     const me = await app.inject({ url: '/api/me', headers: bearer(token.json().access_token) })
     expect(me.json()).toEqual({
-      principal: { kind: 'person', id: 'ada' },
+      kind: 'person',
+      id: 'ada',
+      prefix: 'jarvis',
       origin: 'person:ada',
       clientId: 'ui.ada',
       roles: ['admin'],

@@ -1,7 +1,7 @@
 // Opens access: who somebody is, and what they may do.
 import type { Verdict } from '../broker/broker.ts'
 import { no, YES } from '../broker/broker.ts'
-import type { Principal } from '../bus/principal.ts'
+import { GATE, HUB, type Principal } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
 import { Fatal, Forbidden, Invalid, reasonOf, Recoverable, Unauthenticated } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts'
 import { openTurn } from '../store/turn.ts'
 import { core } from '../topics/core.ts'
 import { topicTable } from '../topics/table.ts'
-import type { Access, ApiKey } from './access.ts'
+import type { Access, ApiKey, DeviceCredential } from './access.ts'
 import { isApiKey, openApiKeys } from './api-keys.ts'
 import { openCredentials } from './credentials.ts'
 import { openPasswords, passwordProblem } from './passwords.ts'
@@ -86,7 +86,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
   }
   const personRevoked = (username: string) => revoked(`person:${username}`, clientIdOf(username))
 
-  const principalOf = ({ username, roles }: KnownPerson, key?: ApiKey): Principal => ({
+  const personOf = ({ username, roles }: KnownPerson, key?: ApiKey): Principal => ({
     kind: 'person',
     id: username,
     roles,
@@ -99,14 +99,14 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       const key = apiKeys.check(bearer)
       const owner = key && people.find(key.owner)
       if (owner === undefined) throw new Unauthenticated('This API key is not valid, or no longer: make a new one.')
-      return principalOf(owner, key)
+      return personOf(owner, key)
     }
     const { username, epoch } = await tokens.verify(bearer)
     const person = people.find(username)
     if (person?.epoch !== epoch) {
       throw new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
     }
-    return principalOf(person)
+    return personOf(person)
   }
 
   await admit(people, parts)
@@ -156,8 +156,18 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       }
       const credential = credentials.check(username, secret)
       if (credential === undefined) throw new Unauthenticated('The user name or the password is wrong.')
-      const { device, topics: granted, clientId: issued } = credential
-      return boundTo({ kind: 'device', id: device, roles: [], topics: granted, clientId: issued }, clientId)
+      return boundTo(deviceOf(credential), clientId)
+    },
+
+    principalOf(origin) {
+      if (origin === 'gate') return GATE
+      if (origin === 'hub') return HUB
+      const colon = origin.indexOf(':')
+      const [kind, id] = [origin.slice(0, colon), origin.slice(colon + 1)]
+      if (kind === 'flow' || kind === 'plugin') return { kind, id, roles: [] }
+      const person = kind === 'person' ? people.find(id) : undefined
+      const credential = kind === 'device' ? credentials.find(id) : undefined
+      return (person && personOf(person)) ?? (credential && deviceOf(credential))
     },
 
     onRevoked(tell) {
@@ -190,7 +200,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
           },
         )
       }
-      const replaced = credentials.has(device)
+      const replaced = credentials.find(device) !== undefined
       const issued = await change(async () => {
         credentials.requireValid(device, granted)
         parts.claimOwner?.(device, `device:${device}`)
@@ -209,7 +219,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       change(async () => {
         const person = people.find(owner)
         if (person === undefined) throw new Invalid('owner', owner, 'must be a person of this hub')
-        const beyond = key.scopes.find((scope: Right) => !may(principalOf(person), scope))
+        const beyond = key.scopes.find((scope: Right) => !may(personOf(person), scope))
         if (beyond !== undefined)
           throw new Forbidden(`A key cannot have the scope ${beyond}: '${owner}' lacks that right.`)
         return apiKeys.issue(owner, key)
@@ -224,6 +234,14 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     },
   }
 }
+
+const deviceOf = ({ device, topics, clientId }: DeviceCredential): Principal => ({
+  kind: 'device',
+  id: device,
+  roles: [],
+  topics,
+  clientId,
+})
 
 const boundTo = (who: Principal, clientId: string): Principal => {
   const issued = who.clientId ?? ''

@@ -11,6 +11,8 @@ import { RIGHTS, rightsOf } from './policy.ts'
 export interface AccessRoutesParts {
   access: Access
   claim: Claim
+  /** Topic prefix without the slash at its end. */
+  prefix: string
 }
 
 /** Longer than any password that is accepted, so that a person learns why, and short enough to hash. */
@@ -36,7 +38,7 @@ const retryAfterOf = (error: unknown): number | undefined => {
 
 /** The routes of access. `POST /token` takes a form or JSON. */
 export const accessRoutes =
-  ({ access, claim }: AccessRoutesParts): Routes =>
+  ({ access, claim, prefix }: AccessRoutesParts): Routes =>
   (app) => {
     app.route({
       method: 'POST',
@@ -78,16 +80,20 @@ export const accessRoutes =
         summary: 'Who I am and what I may',
         response: {
           200: z.object({
-            principal: z.object({ kind: z.string(), id: z.string() }),
+            kind: z.string(),
+            id: z.string(),
             origin: z.string(),
             clientId: z.string().optional().describe('MQTT client id; a suffix after - may be added'),
             roles: z.array(z.enum(ROLES)).readonly(),
             rights: z.array(Scope),
+            prefix: z.string().describe('Topic prefix, without the slash at its end'),
           }),
         },
       },
       handler: async ({ principal }) => ({
-        principal: { kind: principal.kind, id: principal.id },
+        kind: principal.kind,
+        id: principal.id,
+        prefix,
         origin: originOf(principal),
         ...(principal.clientId === undefined ? {} : { clientId: principal.clientId }),
         roles: principal.roles,

@@ -103,6 +103,12 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
     return match?.row.by === 'owner' ? ownedBy(who, match.params['device'] ?? '') : YES
   }
 
+  const flowPublishes = (who: Principal, topic: string): Verdict => {
+    const match = table.match(topic)
+    const own = match?.row.by === 'flow' && match.params['flow'] === who.id
+    return own || match?.row.by === 'requester' ? YES : no('a flow publishes requests, and values under its own name')
+  }
+
   const mayPublish = (who: Principal, topic: string): Verdict => {
     if (!isTopic(topic)) return no('this is not a valid topic to publish to')
     if (topic.startsWith('$')) return no('topics that start with $ belong to the broker')
@@ -117,7 +123,7 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
       case 'plugin':
         return pluginPublishes(who, topic)
       case 'flow':
-        return table.match(topic)?.row.by === 'requester' ? YES : no('a flow publishes requests only')
+        return flowPublishes(who, topic)
       case 'gate':
       case 'hub':
         return table.match(topic)?.row.by === who.kind ? YES : lists(topic)
