@@ -74,7 +74,12 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     health.report({ source: 'broker', type: 'HookFailed', category: 'system', message: `${what}: ${reasonOf(error)}` })
   }
 
-  const owners = openOwners(limits.pendingSessions, (id) => engine.clients[id]?.peer?.origin)
+  const owners = openOwners({
+    most: limits.pendingSessions,
+    live: (id) => engine.clients[id]?.peer?.origin,
+    store: persistence,
+    failed: (error) => broken('owner', error),
+  })
   const logins = openLogins({
     failures: limits.loginFailures,
     perSecond: limits.loginFailuresPerSecond,
@@ -141,6 +146,12 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   engine.on('sessionLimitReached', (link) =>
     warn('mqtt-session-limit', 'sessions', { clientId: link.id, limit: limits.pendingSessions }),
   )
+  engine.on('sessionExpired', (link) => {
+    if (link.id !== null) owners.release(link.id)
+  })
+  engine.on('willDropped', (_link, will) => {
+    if (!engine.closed) warn('mqtt-will-dropped', will.topic, { clientId: will.clientId, topic: will.topic })
+  })
   engine.on('packetDropped', (_packet, link) => {
     counts.dropped++
     if (link.peer) link.peer.dropped++

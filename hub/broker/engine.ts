@@ -147,6 +147,8 @@ export interface EngineEvents {
   clientDisconnect(link: Link): void
   sessionLimitReached(link: Link): void
   packetDropped(packet: Packet, link: Link): void
+  sessionExpired(link: Link): void
+  willDropped(link: Link | null, will: Will): void
 }
 
 export interface Engine {

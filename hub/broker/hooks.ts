@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import { originOf, type Principal } from '../bus/principal.ts'
 import { Forbidden, reasonOf, Unauthenticated } from '../errors.ts'
-import type { BrokerCounters, Intake, MqttRights, Verdict } from './broker.ts'
+import { YES, type BrokerCounters, type Intake, type MqttRights, type Verdict } from './broker.ts'
 import type { Hooks, Link, Packet, Peer, Refusal, Will } from './engine.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Logins } from './logins.ts'
@@ -131,10 +131,8 @@ export const openHooks = (parts: HookParts): Hooks => {
 
     authorizePublish(link, packet, done) {
       // Without a connection it is a will that an earlier run left in the store. It was checked when its client connected.
-      const verdict =
-        link === null && 'origin' in packet && !isReserved(packet.topic)
-          ? { ok: true as const }
-          : mayPublish(link?.peer?.principal, packet.topic)
+      const left = link === null && willOwner(packet) !== '' && !isReserved(packet.topic)
+      const verdict = left ? YES : mayPublish(link?.peer?.principal, packet.topic)
       if (verdict.ok) return done()
       counts.refusedPublishes++
       const origin = link?.peer?.origin ?? ''
@@ -197,6 +195,12 @@ export const openHooks = (parts: HookParts): Hooks => {
     },
   }
 
+  /** Whose will it is that an earlier run left in the store; '' when nobody knows. */
+  function willOwner(will: Packet | Will): string {
+    const origin = 'origin' in will ? will.origin : undefined
+    return origin ?? (will.clientId === undefined ? undefined : parts.owners.owner(will.clientId)) ?? ''
+  }
+
   function maySubscribe(link: Link, filter: string): Verdict {
     const principal = link.peer?.principal
     if (principal === undefined) return { ok: false, reason: 'nobody is logged in' }
@@ -217,9 +221,6 @@ export const openHooks = (parts: HookParts): Hooks => {
       // A name made for a device that gave none stays within the device's own names.
       link.id = link._assignedClientId = `${principal.clientId}-${link._assignedClientId.slice(-12)}`
     }
-    if (link.id !== null && !parts.owners.claim(link.id, origin, !link.clean)) {
-      return { reason: 'this client id has a session of somebody else', code: CONNACK.badClientId }
-    }
     const will = link._will
     if (will) {
       const verdict =
@@ -229,6 +230,9 @@ export const openHooks = (parts: HookParts): Hooks => {
       if (!verdict.ok)
         return { reason: `the will may not be published: ${verdict.reason}`, code: CONNACK.notAuthorized }
       will.origin = origin
+    }
+    if (link.id !== null && !parts.owners.claim(link.id, origin, !link.clean)) {
+      return { reason: 'this client id has a session of somebody else', code: CONNACK.badClientId }
     }
     peer.principal = principal
     peer.origin = origin
@@ -243,7 +247,7 @@ export const openHooks = (parts: HookParts): Hooks => {
     committed: (error?: Error) => void,
   ): Refusal | undefined {
     const peer = link?.peer
-    const origin = peer?.origin ?? ('origin' in original ? (original.origin ?? '') : '')
+    const origin = link === null ? willOwner(original) : (peer?.origin ?? '')
     if (origin === '') return refusal('nobody is logged in', { reasonCode: NOT_AUTHORIZED })
     const correlation = correlationOf(packet)
     const draft = {

@@ -9,7 +9,7 @@ import { Fatal, reasonOf } from '../errors.ts'
 export const AEDES_VERSION = '2.0.0-beta.1'
 
 /** What `fingerprint` gives for that version with `patches/aedes+2.0.0-beta.1.patch` applied. */
-export const AEDES_PATCHED = '7c92161d4b8d2e09c133f2b0461aa14d4122504c9bdfb751f39de963d0180319'
+export const AEDES_PATCHED = '09e1bece4912eadc4035ee0b5175c3630bef508e3d9a86b19d225bdc08a4e06e'
 
 /** Where npm put aedes. */
 export const installedAedes = (): string => dirname(fileURLToPath(import.meta.resolve('aedes')))

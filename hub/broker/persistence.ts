@@ -1,4 +1,4 @@
-// What the broker needs of a session store: the contract of aedes-persistence 11, and two things it lacks.
+// What the broker needs of a session store: the contract of aedes-persistence 11, and what it lacks.
 import type { Readable } from 'node:stream'
 
 interface Named {
@@ -49,4 +49,8 @@ export interface Persistence {
   sessionIds?(): Promise<string[]>
   /** Beyond the contract: removes everything of one session at once. */
   purge?(clientId: string): Promise<void>
+  /** Beyond the contract: the principal a session belongs to, such as `device:dust`. Without these three owners are forgotten at a restart. */
+  owner?(clientId: string): string | undefined
+  setOwner?(clientId: string, owner: string | undefined): Promise<void>
+  owners?(): Map<string, string>
 }
