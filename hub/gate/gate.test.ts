@@ -1,7 +1,8 @@
 // The path of a request: what passes, what is refused and why, and that each request gets exactly one result.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { no, YES } from '../broker/broker.ts'
+import { no, type Verdict, YES } from '../broker/broker.ts'
+import { HUB } from '../bus/principal.ts'
 import { message } from '../streams/message.ts'
 import { deviceLimits } from './limits.ts'
 import { ada, deviceOf, dustFlow, eve, press, rig, settle } from './gate.rig.ts'
@@ -246,8 +247,41 @@ test('only the owner of the device is believed', async () => {
   await settle()
   expect(await gate.command(id)).toMatchObject({ status: 'dispatched' })
   expect(devices.mayWrite('device:saw', 'press').ok).toBe(false)
+  bus.publish(HUB, message('devices/{device}/ack', { device: 'press' }, { id, status: 'done' }))
+  await settle()
+  expect(await gate.command(id)).toMatchObject({ status: 'dispatched' })
   await time.pass(5000)
   expect(await gate.command(id)).toMatchObject({ status: 'timeout' })
+  await gate.close()
+})
+
+test('before a command leaves, the table says that it was sent', async () => {
+  const { bus, db, open } = await rig()
+  const seen: Promise<unknown>[] = []
+  const publish: typeof bus.publish = (who, wanted, options) => {
+    if (wanted.topic === 'devices/{device}/cmd')
+      seen.push(db.selectFrom('commands').select(['status', 'dispatched_at']).execute())
+    return bus.publish(who, wanted, options)
+  }
+  const gate = await open({ bus: { ...bus, publish } })
+  await gate.ask(ada, 'press', close)
+  expect(await Promise.all(seen)).toEqual([
+    [{ status: 'dispatched', dispatched_at: Date.parse('2026-03-01T08:00:00Z') }],
+  ])
+  await gate.close()
+})
+
+test('a journal that fails after the time was up adds no second result', async () => {
+  const { bus, open, time } = await rig()
+  const gate = await open({ bounds: { ackMs: 2000 } })
+  bus.stall = true
+  const asked = gate.ask(ada, 'press', close)
+  await time.pass(2000)
+  bus.failing = new Error('disk gone')
+  bus.stall = false
+  expect(await asked).toMatchObject({ http: 503 })
+  await settle()
+  expect(bus.said('devices/{device}/result').map(({ payload }) => payload.status)).toEqual(['timeout'])
   await gate.close()
 })
 
@@ -255,7 +289,7 @@ test('an interlock that says no, throws or stays silent refuses; safe intents ar
   const { open, time } = await rig()
   const asked: string[] = []
   const gate = await open()
-  let check: () => ReturnType<typeof no> | typeof YES | Promise<typeof YES> = () => no('the guard is open')
+  let check: () => Verdict | Promise<Verdict> = () => no('the guard is open')
   gate.addInterlock({
     name: 'guard',
     explains: 'Nothing moves while the guard is open.',
@@ -275,6 +309,9 @@ test('an interlock that says no, throws or stays silent refuses; safe intents ar
     http: 403,
     reason: "interlock 'guard' failed: sensor lost",
   })
+  // What a plugin answers is not always what its types say.
+  check = () => JSON.parse('{}') as Verdict
+  expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 403 })
   check = () => new Promise(() => {})
   const silent = gate.ask(ada, 'press', close)
   await time.pass(200)
@@ -282,7 +319,7 @@ test('an interlock that says no, throws or stays silent refuses; safe intents ar
   expect(await gate.ask(ada, 'press', { intent: 'press.stop' })).toMatchObject({ http: 202 })
   check = () => YES
   expect(await gate.ask(ada, 'press', close)).toMatchObject({ http: 202 })
-  expect(asked).toEqual(['press.close', 'press.close', 'press.close', 'press.close'])
+  expect(asked).toEqual(Array.from({ length: 5 }, () => 'press.close'))
   await gate.close()
 })
 
@@ -342,6 +379,33 @@ test('a device has at most so many open commands; its safe intents still pass', 
     reason: expect.stringMatching(/too many open/),
   })
   expect(await gate.ask(ada, 'press', { intent: 'press.stop' })).toMatchObject({ http: 202 })
+  await gate.close()
+})
+
+test('requests for one device leave in the order they came, however long one of them is judged; other devices do not wait', async () => {
+  const { bus, open, about } = await rig()
+  const gate = await open()
+  about('lamp', { name: 'Lamp', kind: 'light', intents: { 'light.turn_on': {} } })
+  await settle()
+  const slow = Promise.withResolvers<typeof YES>()
+  gate.addInterlock({
+    name: 'slow',
+    explains: 'Takes its time.',
+    check: ({ intent }) => (intent === 'press.close' ? slow.promise : YES),
+  })
+  const asked = [
+    gate.ask(ada, 'press', close),
+    gate.ask(ada, 'press', { intent: 'press.open' }),
+    gate.ask(ada, 'lamp', { intent: 'light.turn_on' }),
+  ]
+  await settle()
+  slow.resolve(YES)
+  await Promise.all(asked)
+  expect(bus.said('devices/{device}/cmd').map(({ payload }) => payload.intent)).toEqual([
+    'light.turn_on',
+    'press.close',
+    'press.open',
+  ])
   await gate.close()
 })
 

@@ -131,11 +131,8 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
         const schema = Object.hasOwn(found.intents, intent) ? found.intents[intent] : undefined
         return schema !== undefined && checkOf(schema)({}) === undefined
       })
-      .map((intent, place) => ({ intent, place, rank: STOP_VERBS.findIndex((verb) => verb.test(intent)) }))
-      .sort(
-        (a, b) =>
-          (a.rank < 0 ? STOP_VERBS.length : a.rank) - (b.rank < 0 ? STOP_VERBS.length : b.rank) || a.place - b.place,
-      )
+      .map((intent) => ({ intent, rank: STOP_VERBS.findIndex((verb) => verb.test(intent)) }))
+      .sort((a, b) => (a.rank < 0 ? STOP_VERBS.length : a.rank) - (b.rank < 0 ? STOP_VERBS.length : b.rank))
       .map(({ intent }) => intent)
   }
 

@@ -64,11 +64,13 @@ const diedWhileJudging = async () => {
 }
 
 test('a request that was not sent yet is judged again', async () => {
-  const { bus, open } = await diedWhileJudging()
-  const gate = await open()
+  const { bus, db, open } = await diedWhileJudging()
+  const gate = await open({ journal: journalOf(bus.log) })
   await settle()
   expect(bus.said('devices/{device}/cmd').map(({ payload }) => payload.id)).toEqual(['r1'])
   await gate.close()
+  // Found in the table and in the journal, it is one request and not a repeat of itself.
+  expect(await db.selectFrom('audit').select('event').where('event', 'like', '%duplicate').execute()).toEqual([])
 })
 
 test('a request that was not sent and expired meanwhile gets the result expired', async () => {

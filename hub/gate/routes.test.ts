@@ -47,7 +47,7 @@ const hub = async (prepare: (shop: Rig) => void = () => {}) => {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
-    return { status: answer.status, body: text === '' ? undefined : (JSON.parse(text) as Record<string, any>) }
+    return { status: answer.status, body: text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>) }
   }
   return { ...shop, gate, call }
 }
@@ -56,7 +56,7 @@ test('a command is accepted with its id, and can be followed to its result', asy
   const { call, ack, bus } = await hub()
   const answer = await call('POST', '/api/device/press/command', { intent: 'press.close', payload: { force: 1 } })
   expect(answer).toMatchObject({ status: 202, body: { status: 'dispatched' } })
-  const id = answer.body?.['commandId']
+  const id = String(answer.body?.['commandId'])
   ack('press', { id, status: 'done', reason: 'closed' })
   await settle()
   expect(await call('GET', `/api/commands/${id}`)).toMatchObject({
@@ -120,8 +120,11 @@ test('the audit is read newest first, filtered, and verified', async () => {
   const { body } = await call('POST', '/api/device/press/command', { intent: 'press.open' })
   await gate.commands({})
   const all = (await call('GET', '/api/audit?limit=3')).body?.['items']
-  expect(all.map(({ event }: { event: string }) => event)).toEqual(['cmd', 'interlocks', 'valid'])
-  expect(all[0]).toMatchObject({ subject: body?.['commandId'], device: 'press', detail: { by: 'interlocks' } })
+  expect(all).toMatchObject([{ event: 'cmd' }, { event: 'interlocks' }, { event: 'valid' }])
+  expect(all).toHaveProperty(
+    '0',
+    expect.objectContaining({ subject: body?.['commandId'], device: 'press', detail: { by: 'interlocks' } }),
+  )
   expect((await call('GET', '/api/audit?subject=nothing')).body?.['items']).toEqual([])
   expect((await call('GET', '/api/audit?since=2027-01-01T00:00:00Z')).body?.['items']).toEqual([])
   expect((await call('GET', '/api/audit?since=soon')).status).toBe(400)

@@ -1,6 +1,6 @@
 // The global stop reaches everything that can be stopped, at once, whatever else is going on.
 import { expect, test } from 'vitest'
-import { no } from '../broker/broker.ts'
+import { no, YES } from '../broker/broker.ts'
 import { message } from '../streams/message.ts'
 import { ada, deviceOf, dustFlow, eve, rig, settle } from './gate.rig.ts'
 
@@ -89,14 +89,15 @@ test('who may not stop is refused', async () => {
 })
 
 test('a stop withdraws what is not sent yet, on every device', async () => {
-  const { bus, open, time } = await shop(1)
+  const { bus, open } = await shop(1)
   const gate = await open()
-  gate.addInterlock({ name: 'slow', explains: 'Answers late.', check: () => new Promise(() => {}) })
+  const slow = Promise.withResolvers<typeof YES>()
+  gate.addInterlock({ name: 'slow', explains: 'Answers late.', check: () => slow.promise })
   const asked = gate.ask(ada, 'mover_0', { intent: 'mover.go' })
   await settle()
   await gate.stop(ada, '')
-  await time.pass(200)
-  expect(await asked).toMatchObject({ status: 'refused' })
+  slow.resolve(YES)
+  expect(await asked).toMatchObject({ http: 409, reason: 'Not sent: a stop by person:ada came first.' })
   expect(bus.said('devices/{device}/cmd').some(({ payload }) => payload.intent === 'mover.go')).toBe(false)
   await gate.close()
 })
