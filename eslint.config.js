@@ -39,14 +39,23 @@ export default ts.config(
       eqeqeq: 'error',
       'no-restricted-syntax': [
         'error',
-        { selector: "CallExpression[callee.object.name='vi'][callee.property.name='mock']", message: 'Fake the peer, not the module.' },
-        { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'process.env occurs in hub/config.ts only.' },
+        {
+          selector: "CallExpression[callee.object.name='vi'][callee.property.name='mock']",
+          message: 'Fake the peer, not the module.',
+        },
+        {
+          selector: "MemberExpression[object.name='process'][property.name='env']",
+          message: 'process.env occurs in hub/config.ts only.',
+        },
         { selector: 'TSEnumDeclaration', message: 'Node runs these files as they are: no enums.' },
       ],
     },
   },
   { files: ['hub/config.ts', 'infra/**', ...tests], rules: { 'no-restricted-syntax': 'off' } },
-  { files: ['infra/**', '**/*.bench.ts', 'hub/main.ts', 'hub/health/doctor.ts', 'hub/gate/cli.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['infra/**', '**/*.bench.ts', 'hub/main.ts', 'hub/health/doctor.ts', 'hub/gate/cli.ts'],
+    rules: { 'no-console': 'off' },
+  },
   {
     files: tests,
     rules: {
@@ -75,30 +84,64 @@ export default ts.config(
       ],
       'no-restricted-syntax': [
         'error',
-        { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'A flow gives the same answer each time it is replayed.' },
+        {
+          selector: "MemberExpression[object.name='Math'][property.name='random']",
+          message: 'A flow gives the same answer each time it is replayed.',
+        },
         { selector: ':function[async=true]', message: 'Slow work is a request and an answer topic.' },
         { selector: 'AwaitExpression', message: 'Slow work is a request and an answer topic.' },
       ],
     },
   },
-  { files: ['flows/*.test.ts'], rules: only('A test of a flow imports the flow, vitest, #hub and #hub/testing.', 'vitest', 'fast-check', 'rxjs', '#hub', '#hub/testing', '\\./.*') },
+  {
+    files: ['flows/*.test.ts'],
+    rules: only(
+      'A test of a flow imports the flow, vitest, #hub and #hub/testing.',
+      'vitest',
+      'fast-check',
+      'rxjs',
+      '#hub',
+      '#hub/testing',
+      '\\./.*',
+    ),
+  },
   {
     files: ['plugins/**/*.ts'],
     ignores: tests,
-    rules: never("A plugin imports '#hub/plugin', npm packages, node:* and its own folder.", '^\\.\\./', '^#hub$', '^#hub/testing$'),
+    rules: never(
+      "A plugin imports '#hub/plugin', npm packages, node:* and its own folder.",
+      '^\\.\\./',
+      '^#hub$',
+      '^#hub/testing$',
+    ),
   },
   { files: ['plugins/*/topics.ts'], rules: only("A plugin's topics.ts imports zod and '#hub'.", 'zod', '#hub') },
   {
     files: ['hub/**/*.ts'],
     ignores: tests,
-    rules: never('The hub knows no plugin, flow or page: it discovers them.', '/plugins/(?!(?:plugin|host|discover|quality|routes|supervise|.*view)[\\w-]*\\.ts$)[^/]+/', '\\.\\./flows/', '\\.\\./ui/', '\\.\\./\\.\\./(?:plugins|flows|ui)/'),
+    rules: never(
+      'The hub knows no plugin, flow or page: it discovers them.',
+      '/plugins/(?!(?:plugin|host|discover|quality|routes|supervise|.*view)[\\w-]*\\.ts$)[^/]+/',
+      '\\.\\./flows/',
+      '\\.\\./ui/',
+      '\\.\\./\\.\\./(?:plugins|flows|ui)/',
+    ),
   },
   {
     files: ['hub/streams/*.ts'],
     ignores: tests,
-    rules: only("'#hub' is free of node: rxjs and the streams folder only.", 'rxjs', '\\./[\\w-]+\\.ts', '\\.\\./topics/(?:core|row)\\.ts'),
+    rules: only(
+      "'#hub' is free of node: rxjs and the streams folder only.",
+      'rxjs',
+      '\\./[\\w-]+\\.ts',
+      '\\.\\./topics/(?:core|row)\\.ts',
+    ),
   },
-  { files: ['hub/topics/*.ts'], ignores: tests, rules: only('The topic tables know zod and nothing else.', 'zod', '\\./[\\w-]+\\.ts', '#hub') },
+  {
+    files: ['hub/topics/*.ts'],
+    ignores: tests,
+    rules: only('The topic tables know zod and nothing else.', 'zod', '\\./[\\w-]+\\.ts', '#hub'),
+  },
   {
     files: ['ui/**/*.ts', 'ui/**/*.tsx'],
     ignores: [...tests, 'ui/testing/**', 'ui/vite.config.ts'],
@@ -106,7 +149,14 @@ export default ts.config(
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '/(?:hub|plugins|flows|infra)/(?!topics/)|^#hub|^node:', message: 'The app imports only ui, and types made from the topic tables.' }] },
+        {
+          patterns: [
+            {
+              regex: '/(?:hub|plugins|flows|infra)/(?!topics/)|^#hub|^node:',
+              message: 'The app imports only ui, and types made from the topic tables.',
+            },
+          ],
+        },
       ],
     },
   },

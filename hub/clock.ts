@@ -12,9 +12,10 @@ const STEP_MS = 2000
 
 /**
  * A clock that follows the monotonic clock from an anchor, so that a step of the wall clock neither freezes nor floods timers.
- * When the wall clock departs by more than two seconds the anchor is moved (forwards only) and `stepped` is told the difference in ms.
+ * When the wall clock departs by more than two seconds the anchor is moved and `stepped` is told the difference in ms; stamps wait
+ * until time has caught up with them. `resume` makes stamps go on where an earlier run ended.
  */
-export const wallClock = (stepped: (byMs: number) => void = () => {}): Clock => {
+export const wallClock = (stepped: (byMs: number) => void = () => {}): Clock & { resume(from: number): void } => {
   let anchor = Date.now() - performance.now()
   let last = 0
   let checked = 0
@@ -30,7 +31,13 @@ export const wallClock = (stepped: (byMs: number) => void = () => {}): Clock => 
     }
     return Math.floor(anchor + mono)
   }
-  return { now, stamp: () => (last = Math.max(last, now())) }
+  return {
+    now,
+    stamp: () => (last = Math.max(last, now())),
+    resume: (from) => {
+      last = Math.max(last, from)
+    },
+  }
 }
 
 /** ISO 8601 with milliseconds, UTC. */

@@ -17,12 +17,25 @@ test('.env.example lists every variable, and no other', () => {
 
 test('.env.example is a valid .env and equals the defaults', () => {
   const dir = folder({ '.env': readFileSync('.env.example', 'utf8') })
-  expect({ ...readConfig({}, dir), DATA_DIR: '', FLOWS_DIR: '', PLUGINS_DIR: '' }).toEqual({ ...readConfig({}, folder()), DATA_DIR: '', FLOWS_DIR: '', PLUGINS_DIR: '' })
+  expect({ ...readConfig({}, dir), DATA_DIR: '', FLOWS_DIR: '', PLUGINS_DIR: '' }).toEqual({
+    ...readConfig({}, folder()),
+    DATA_DIR: '',
+    FLOWS_DIR: '',
+    PLUGINS_DIR: '',
+  })
 })
 
 test('the environment wins over .env, .env over the file, the file over the default', () => {
-  const dir = folder({ '.env': 'MQTT_PORT=2\nHTTP_PORT=2', 'millrace.yaml': 'MQTT_PORT: 1\nHTTP_PORT: 1\nMQTTS_PORT: 1' })
-  expect(readConfig({ HTTP_PORT: '3' }, dir)).toMatchObject({ HTTP_PORT: 3, MQTT_PORT: 2, MQTTS_PORT: 1, HTTPS_PORT: 8443 })
+  const dir = folder({
+    '.env': 'MQTT_PORT=2\nHTTP_PORT=2',
+    'millrace.yaml': 'MQTT_PORT: 1\nHTTP_PORT: 1\nMQTTS_PORT: 1',
+  })
+  expect(readConfig({ HTTP_PORT: '3' }, dir)).toMatchObject({
+    HTTP_PORT: 3,
+    MQTT_PORT: 2,
+    MQTTS_PORT: 1,
+    HTTPS_PORT: 8443,
+  })
 })
 
 test.each([
@@ -40,7 +53,9 @@ test.each([
 })
 
 test('a secret in a wrong configuration is not repeated in the error', () => {
-  const error = thrownBy(() => readConfig({ ADMIN_USER: 'ada', ADMIN_PASSWORD: 'hunter22222', MQTT_PORT: 'x' }, folder()))
+  const error = thrownBy(() =>
+    readConfig({ ADMIN_USER: 'ada', ADMIN_PASSWORD: 'hunter22222', MQTT_PORT: 'x' }, folder()),
+  )
   expect(error).toMatch(/MQTT_PORT/)
   expect(error).not.toMatch(/hunter/)
 })

@@ -10,7 +10,11 @@ const port = (what: string, fallback: number) =>
   z.coerce.number().int().min(0).max(65_535).default(fallback).describe(`${what} (0: any free port)`)
 const optionalPort = (what: string) =>
   z
-    .union([z.literal('').transform(() => undefined), z.literal('off').transform(() => undefined), z.coerce.number().int().min(0).max(65_535)])
+    .union([
+      z.literal('').transform(() => undefined),
+      z.literal('off').transform(() => undefined),
+      z.coerce.number().int().min(0).max(65_535),
+    ])
     .optional()
     .describe(`${what} (off when empty)`)
 const flag = (what: string, fallback: boolean) =>
@@ -20,7 +24,13 @@ const flag = (what: string, fallback: boolean) =>
     .default(fallback)
     .describe(what)
 const address = z.union([z.literal('').transform(() => undefined), z.ipv4(), z.ipv6(), z.literal('localhost')])
-const text = (what: string) => z.string().trim().transform((v) => (v === '' ? undefined : v)).optional().describe(what)
+const text = (what: string) =>
+  z
+    .string()
+    .trim()
+    .transform((v) => (v === '' ? undefined : v))
+    .optional()
+    .describe(what)
 
 /** Every variable, in the order of .env.example. */
 export const variables = z.strictObject({
@@ -29,14 +39,19 @@ export const variables = z.strictObject({
   MQTT_PORT: port('Port for MQTT clients', 1883),
   MQTTS_PORT: port('Port for MQTT clients over TLS', 8883),
   MQTT_WS_PORT: optionalPort('A port of its own for MQTT over WebSocket; /mqtt on the web port always works'),
-  BIND: address.optional().describe('Address everything listens on; 127.0.0.1 until a person opens it with the claim, or with this'),
+  BIND: address
+    .optional()
+    .describe('Address everything listens on; 127.0.0.1 until a person opens it with the claim, or with this'),
   DATA_DIR: z.string().min(1).default('./data').describe('Folder for everything the hub keeps'),
   CONFIG_FILE: text('YAML or JSON file with settings (default: millrace.yaml beside the data folder, when it exists)'),
   FLOWS_DIR: z.string().min(1).default('./flows').describe('Folder of the flows'),
   PLUGINS_DIR: z.string().min(1).default('./plugins').describe('Folder of the plugins'),
   TOPIC_PREFIX: z
     .string()
-    .regex(/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/, 'must be topic levels of letters, digits, _ . - without a slash at either end')
+    .regex(
+      /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/,
+      'must be topic levels of letters, digits, _ . - without a slash at either end',
+    )
     .default('jarvis')
     .describe("First level(s) of the hub's own topics"),
   DATABASE_URL: text('postgres://… to keep tables in PostgreSQL instead of SQLite'),
@@ -48,7 +63,10 @@ export const variables = z.strictObject({
     .default('process')
     .describe('What an acknowledged message survives: a killed process, or a power cut (slower)'),
   OFFLINE_MODE: flag('No call leaves the site', true),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least severe log line written'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least severe log line written'),
   METRICS_BIND: z
     .string()
     .regex(/^(\S+:\d{1,5})?$/, "must look like '127.0.0.1:9464'")
@@ -58,7 +76,12 @@ export const variables = z.strictObject({
   ALLOWED_ORIGINS: z
     .string()
     .default('')
-    .transform((v) => v.split(',').map((o) => o.trim()).filter((o) => o !== ''))
+    .transform((v) =>
+      v
+        .split(',')
+        .map((o) => o.trim())
+        .filter((o) => o !== ''),
+    )
     .pipe(z.array(z.url()))
     .describe('Other web origins that may call the API, separated by commas'),
 })
@@ -94,12 +117,16 @@ export const readConfig = (
   const dotenv = readIf(join(folder, '.env'), (raw) => parseEnv(raw)) ?? {}
   const known = Object.keys(variables.shape)
   const stray = Object.keys(dotenv).filter((key) => !known.includes(key))
-  if (stray.length > 0) throw new Fatal(`.env holds ${list(stray)}, which the hub does not know. Known: ${known.join(', ')}.`)
-  const fromEnvironment = Object.fromEntries(known.flatMap((key) => (environment[key] === undefined ? [] : [[key, environment[key]]])))
+  if (stray.length > 0)
+    throw new Fatal(`.env holds ${list(stray)}, which the hub does not know. Known: ${known.join(', ')}.`)
+  const fromEnvironment = Object.fromEntries(
+    known.flatMap((key) => (environment[key] === undefined ? [] : [[key, environment[key]]])),
+  )
   const named = environment['CONFIG_FILE'] ?? dotenv['CONFIG_FILE']
   const path = resolve(folder, named !== undefined && named !== '' ? named : 'millrace.yaml')
   const raw = readIf(path, (body) => object(parseYaml(body), path))
-  if (raw === undefined && named !== undefined && named !== '') throw new Fatal(`CONFIG_FILE names ${path}, which is not there.`)
+  if (raw === undefined && named !== undefined && named !== '')
+    throw new Fatal(`CONFIG_FILE names ${path}, which is not there.`)
   const upper = Object.fromEntries(Object.entries(raw ?? {}).filter(([key]) => known.includes(key)))
   const rest = Object.fromEntries(Object.entries(raw ?? {}).filter(([key]) => !known.includes(key)))
   const merged = check(variables, { ...upper, ...dotenv, ...fromEnvironment }, 'The configuration')
@@ -107,7 +134,13 @@ export const readConfig = (
   if ((merged.ADMIN_USER === undefined) !== (merged.ADMIN_PASSWORD === undefined)) {
     throw new Fatal('ADMIN_USER and ADMIN_PASSWORD belong together: set both, or neither to claim the hub by its link.')
   }
-  return Object.freeze({ ...merged, DATA_DIR: resolve(folder, merged.DATA_DIR), FLOWS_DIR: resolve(folder, merged.FLOWS_DIR), PLUGINS_DIR: resolve(folder, merged.PLUGINS_DIR), file })
+  return Object.freeze({
+    ...merged,
+    DATA_DIR: resolve(folder, merged.DATA_DIR),
+    FLOWS_DIR: resolve(folder, merged.FLOWS_DIR),
+    PLUGINS_DIR: resolve(folder, merged.PLUGINS_DIR),
+    file,
+  })
 }
 
 const check = <S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> => {
@@ -116,7 +149,10 @@ const check = <S extends z.ZodType>(schema: S, value: unknown, where: string): z
   const lines = parsed.error.issues.map((issue) => {
     const key = issue.path.map(String).join('.')
     if (issue.code === 'unrecognized_keys') return `${list(issue.keys)}: not known`
-    const given = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], value)
+    const given = issue.path.reduce<unknown>(
+      (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
+      value,
+    )
     return `${key}: ${issue.message} (a ${given === null ? 'null' : typeof given} was given)`
   })
   throw new Fatal(`${where} is not valid:\n  ${lines.join('\n  ')}\nSee .env.example and docs/configuration.md.`)

@@ -8,4 +8,5 @@ if (major !== 24) {
   )
   process.exit(1)
 }
-await import('./main.ts')
+const { run } = await import('./cli.ts')
+await run(process.argv.slice(2))

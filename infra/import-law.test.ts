@@ -16,9 +16,27 @@ const anyOf = (pattern: string): string => {
 }
 
 test.each([
-  ['flows/*.ts', ["import 'node:fs'", "import '#hub/plugin'", "import '../hub/errors.ts'", 'export const x = Math.random()', 'export const x = new Date()', 'export const x = async () => 1']],
+  [
+    'flows/*.ts',
+    [
+      "import 'node:fs'",
+      "import '#hub/plugin'",
+      "import '../hub/errors.ts'",
+      'export const x = Math.random()',
+      'export const x = new Date()',
+      'export const x = async () => 1',
+    ],
+  ],
   ['plugins/*/plugin.ts', ["import '../other/plugin.ts'", "import '../../hub/errors.ts'", "import '#hub'"]],
-  ['hub/bus/*.ts', ["import '../../plugins/workshop-sim/plugin.ts'", "import '../../flows/door-open-too-long.ts'", "import '../../ui/main.tsx'", 'export const x = process.env']],
+  [
+    'hub/bus/*.ts',
+    [
+      "import '../../plugins/workshop-sim/plugin.ts'",
+      "import '../../flows/door-open-too-long.ts'",
+      "import '../../ui/main.tsx'",
+      'export const x = process.env',
+    ],
+  ],
   ['hub/streams/*.ts', ["import 'node:fs'", "import 'fastify'", "import '../errors.ts'"]],
   ['hub/topics/*.ts', ["import 'node:fs'", "import '../bus/bus.ts'"]],
   ['ui/main.tsx', ["import '../hub/errors.ts'", "import 'node:fs'", "import '#hub'"]],
@@ -29,7 +47,10 @@ test.each([
 
 test.each([
   ['flows/*.ts', "import { map } from 'rxjs'\nimport { flow } from '#hub'\nexport default [map, flow]"],
-  ['plugins/*/plugin.ts', "import { definePlugin } from '#hub/plugin'\nimport net from 'node:net'\nimport './room.ts'\nexport default [definePlugin, net]"],
+  [
+    'plugins/*/plugin.ts',
+    "import { definePlugin } from '#hub/plugin'\nimport net from 'node:net'\nimport './room.ts'\nexport default [definePlugin, net]",
+  ],
   ['hub/bus/*.ts', "import { Fatal } from '../errors.ts'\nexport default Fatal"],
   ['hub/http/*.ts', "import type { Plugin } from '../plugins/plugin.ts'\nexport type X = Plugin"],
 ])('%s: what it allows is none', async (folder, code) => {

@@ -55,7 +55,7 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
   const commands = [full('devices/+/cmd'), full('devices/+/result')]
 
   /** What a principal may read, as lists of filters: one of each list has to contain or match. */
-  const readings = (who: Principal): readonly (readonly string[])[] => {
+  const listsOf = (who: Principal): readonly (readonly string[])[] => {
     switch (who.kind) {
       case 'person': {
         const byRole = who.roles.flatMap((role) => readable[role] ?? [])
@@ -71,6 +71,14 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
       case 'hub':
         return [['#']]
     }
+  }
+
+  /** Asked for every message at delivery, so a connection's principal is looked at once. What a plugin declares may change. */
+  const known = new WeakMap<Principal, readonly (readonly Rule[])[]>()
+  const readings = (who: Principal): readonly (readonly Rule[])[] => {
+    const found = known.get(who) ?? listsOf(who).map((list) => list.map(rule))
+    if (who.kind !== 'plugin') known.set(who, found)
+    return found
   }
 
   /** A device's own topics have one writer, fixed at its credential or its first `about`. */
@@ -136,13 +144,13 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
     maySubscribe(who, filter) {
       if (!isFilter(filter)) return no('this is not a valid topic filter')
       if (filter.startsWith('$')) return no('topics that start with $ belong to the broker')
-      return readings(who).every((list) => list.some((outer) => contains(outer, filter)))
+      return readings(who).every((list) => list.some((outer) => contains(outer.filter, filter)))
         ? YES
         : no(`${filter} reaches topics that ${originOf(who)} may not read`)
     },
 
     mayRead: (who, topic) =>
-      !topic.startsWith('$') && readings(who).every((list) => list.some((filter) => rule(filter).matches(topic))),
+      !topic.startsWith('$') && readings(who).every((list) => list.some(({ matches }) => matches(topic))),
 
     mayRequest(who, device, intent) {
       switch (who.kind) {

@@ -30,7 +30,10 @@ export interface PublishOptions {
 
 export interface Bus {
   /** Decoded messages of a topic, for parts of the hub and plugins. Only payloads that fit the schema arrive. Never re-entrant: what a listener publishes is heard after it returns. */
-  from<T extends Topic>(topic: T, edge: { name: string; overload?: Overload; where?: Partial<Params<T>> }): Observable<Arrival<T>>
+  from<T extends Topic>(
+    topic: T,
+    edge: { name: string; overload?: Overload; where?: Partial<Params<T>> },
+  ): Observable<Arrival<T>>
   /** Undecoded envelopes that match an MQTT filter (full topic), for the runner. Retained payloads that were found bad are left out. */
   raw(filter: string, edge: { name: string; overload?: Overload }, take: (envelope: Envelope) => void): () => void
   /** Publishes from inside as `who`. Throws Forbidden (no right), Invalid (payload against schema). QoS and retain come from the topic's row. */

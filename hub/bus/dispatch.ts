@@ -6,7 +6,11 @@ import type { Envelope } from './envelope.ts'
 import { TopicTrie } from './trie.ts'
 
 export interface Dispatch {
-  listen(filter: string, options: { name: string; overload?: Overload | undefined }, take: (envelope: Envelope) => void): () => void
+  listen(
+    filter: string,
+    options: { name: string; overload?: Overload | undefined },
+    take: (envelope: Envelope) => void,
+  ): () => void
   dispatch(envelope: Envelope): void
   edges(): EdgeView[]
 }

@@ -39,7 +39,22 @@ beforeEach(() => {
     metrics: { count: () => {} },
   } as unknown as Health
   bus = openBus({
-    table: topicTable([core, topics({ 'zigbee2mqtt/{name}': { payload: z.unknown(), qos: 0, retain: false, by: 'granted', about: '', native: 'fact' } })], 'jarvis'),
+    table: topicTable(
+      [
+        core,
+        topics({
+          'zigbee2mqtt/{name}': {
+            payload: z.unknown(),
+            qos: 0,
+            retain: false,
+            by: 'granted',
+            about: '',
+            native: 'fact',
+          },
+        }),
+      ],
+      'jarvis',
+    ),
     journal,
     health,
     clock: { stamp: () => at++, now: () => at },
@@ -83,7 +98,10 @@ test('`committed` is called by the journal and by nobody else', () => {
 
 test('QoS is raised to the table’s and never lowered; the retain flag is the table’s', () => {
   expect(accept(draft('jarvis/devices/dust/state', {}, { qos: 0 }))).toMatchObject({ qos: 1, retain: true })
-  expect(accept(draft('jarvis/devices/dust/event', { type: 'a' }, { qos: 2, retain: true }))).toMatchObject({ qos: 2, retain: false })
+  expect(accept(draft('jarvis/devices/dust/event', { type: 'a' }, { qos: 2, retain: true }))).toMatchObject({
+    qos: 2,
+    retain: false,
+  })
 })
 
 test('a payload that does not fit is recorded and delivered, but neither retained nor heard inside; the error names the field', async () => {
@@ -98,7 +116,10 @@ test('a payload that does not fit is recorded and delivered, but neither retaine
   expect(heard).toEqual([])
   expect(raw).toEqual([])
   expect(bus.retained('jarvis/#')).toEqual([])
-  expect(reports[0]).toMatchObject({ type: 'PayloadInvalid', details: { field: 'kind', topic: 'jarvis/devices/dust/about' } })
+  expect(reports[0]).toMatchObject({
+    type: 'PayloadInvalid',
+    details: { field: 'kind', topic: 'jarvis/devices/dust/about' },
+  })
 })
 
 test('what is not JSON on a JSON topic is on the error bus once, whoever listens', async () => {
@@ -128,7 +149,11 @@ test('a retained message replaces the one before, an empty one clears it', () =>
 test('a command waits for the journal, and an ack is caused by the command it answers', async () => {
   const heard: Envelope[] = []
   bus.raw('jarvis/devices/+/cmd', { name: 'x' }, (e) => heard.push(e))
-  const command = message('devices/{device}/cmd', { device: 'dust' }, { id: 'c1', intent: 'x', requestedBy: 'p', issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2026-01-01T00:00:00Z' })
+  const command = message(
+    'devices/{device}/cmd',
+    { device: 'dust' },
+    { id: 'c1', intent: 'x', requestedBy: 'p', issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2026-01-01T00:00:00Z' },
+  )
   const cmd = bus.publish(GATE, command, { after: 'commit', cause: 1, correlation: 'k' })
   await tick()
   expect(heard).toEqual([])
@@ -143,7 +168,9 @@ test('inside, too, nobody publishes without the right or against the schema', ()
   const flow = { kind: 'flow', id: 'f', roles: [] } as const
   expect(() => bus.publishBytes(flow, 'jarvis/devices/dust/cmd', Buffer.from('{}'))).toThrow(/may not publish/)
   expect(() => bus.publish(HUB, message('hub/health', {}, { status: 'fine' as 'healthy' }))).toThrow(/status/)
-  expect(bus.publishBytes(flow, 'jarvis/devices/dust/request', Buffer.from('{"intent":"a.b"}'))).toMatchObject({ origin: 'flow:f' })
+  expect(bus.publishBytes(flow, 'jarvis/devices/dust/request', Buffer.from('{"intent":"a.b"}'))).toMatchObject({
+    origin: 'flow:f',
+  })
 })
 
 test('a flooded listener drops the oldest, counts it, and holds nobody else up', async () => {

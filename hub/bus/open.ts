@@ -37,7 +37,7 @@ export interface OpenBus extends Bus, Intake {
   /** Where messages made inside are delivered to MQTT clients; before this they reach only the hub. */
   connect(broker: Pick<Broker, 'deliver'>): void
   /** Takes over the retained set of an earlier run. */
-  restore(stored: Iterable<Pick<Envelope, 'topic' | 'payload' | 'qos'>>): void
+  restore(stored: Iterable<{ topic: string; payload: Buffer; qos: number }>): void
   /** The retained set as journal entries, for the snapshot a segment begins with. */
   snapshot(): Iterable<Envelope>
 }
@@ -77,7 +77,13 @@ export const openBus = (parts: BusParts): OpenBus => {
       severity: 'warning',
       category: 'validation',
       message: `${envelope.topic} from ${envelope.origin}: ${wrong.field || 'payload'} ${wrong.constraint}`,
-      details: { topic: envelope.topic, origin: envelope.origin, seq: envelope.seq, field: wrong.field, constraint: wrong.constraint },
+      details: {
+        topic: envelope.topic,
+        origin: envelope.origin,
+        seq: envelope.seq,
+        field: wrong.field,
+        constraint: wrong.constraint,
+      },
     })
   }
 
@@ -97,12 +103,14 @@ export const openBus = (parts: BusParts): OpenBus => {
   const judge = (draft: Draft, match: TopicMatch | undefined): string | undefined => {
     if (match === undefined) return undefined
     const { key, row, params } = match
-    if ((row.by === 'gate' || row.by === 'hub') && draft.origin !== row.by) return `only the ${row.by} publishes this topic`
+    if ((row.by === 'gate' || row.by === 'hub') && draft.origin !== row.by)
+      return `only the ${row.by} publishes this topic`
     if (row.by === 'owner') {
       const verdict = parts.mayOwn(draft.origin, params['device'] ?? '')
       if (!verdict.ok) return verdict.reason
     }
-    if (row.by === 'flow' && draft.origin !== `flow:${params['flow'] ?? ''}`) return 'only the flow of that name publishes this topic'
+    if (row.by === 'flow' && draft.origin !== `flow:${params['flow'] ?? ''}`)
+      return 'only the flow of that name publishes this topic'
     if (SMALL.has(key) && draft.payload.length > SMALL_PAYLOAD) {
       return `the payload has ${draft.payload.length} bytes, the limit here is ${SMALL_PAYLOAD}`
     }
@@ -157,7 +165,14 @@ export const openBus = (parts: BusParts): OpenBus => {
   const publishBytes = (who: Principal, topic: string, payload: Buffer, options: PublishOptions = {}): Envelope => {
     const match = table.match(topic)
     const origin = originOf(who)
-    const draft: Draft = { ...options, topic, payload, origin, qos: match?.row.qos ?? 1, retain: match?.row.retain ?? false }
+    const draft: Draft = {
+      ...options,
+      topic,
+      payload,
+      origin,
+      qos: match?.row.qos ?? 1,
+      retain: match?.row.retain ?? false,
+    }
     const verdict = who.kind === match?.row.by ? undefined : parts.mayPublish(who, topic)
     const reason = verdict?.ok === false ? verdict.reason : judge(draft, match)
     if (reason !== undefined) {
@@ -167,9 +182,11 @@ export const openBus = (parts: BusParts): OpenBus => {
     const late = options.after === 'commit'
     const give = (envelope: Envelope) => {
       line.dispatch(envelope)
-      broker?.deliver(envelope).catch((error: unknown) =>
-        health.report({ source: 'broker', type: 'DeliveryFailed', message: reasonOf(error), category: 'system' }),
-      )
+      broker
+        ?.deliver(envelope)
+        .catch((error: unknown) =>
+          health.report({ source: 'broker', type: 'DeliveryFailed', message: reasonOf(error), category: 'system' }),
+        )
     }
     const envelope = enter(draft, match, (error) => {
       if (late && error === undefined) give(envelope)
@@ -239,7 +256,18 @@ export const openBus = (parts: BusParts): OpenBus => {
     },
     restore(stored) {
       for (const { topic, payload, qos } of stored) {
-        const base = { seq: 0, at: 0, topic, payload, qos, retain: true, origin: 'hub', cause: 0, correlation: '', n: 0 }
+        const base: Envelope = {
+          seq: 0,
+          at: 0,
+          topic,
+          payload,
+          qos: qos === 2 || qos === 1 ? qos : 0,
+          retain: true,
+          origin: 'hub',
+          cause: 0,
+          correlation: '',
+          n: 0,
+        }
         const match = table.match(topic)
         if (match === undefined || decoded(base, match) !== undefined) retained.set(base)
       }

@@ -50,5 +50,7 @@ export const openThreads = (): Threads => {
 /** The id of a command the gate itself made: its JSON is known to fit. */
 const idOf = (payload: Buffer): string | undefined => {
   const value: unknown = JSON.parse(payload.toString())
-  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string' ? value.id : undefined
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
+    ? value.id
+    : undefined
 }

@@ -1,4 +1,4 @@
-// Keeps the journal within its bounds: once an hour the oldest segments go, by age and by size.
+// Keeps the journal within its bounds (once an hour the oldest segments go, by age and by size) and tells health how its disk is.
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
@@ -24,3 +24,11 @@ export const keepWithin = (
   }, HOUR_MS)
   return () => clearInterval(timer)
 }
+
+/** What the journal tells of its disk, as health of the part `journal`. */
+export const wordsOf = (health: Pick<Health, 'set' | 'report'>) => ({
+  onBroken: (error: Error): void => health.set('journal', 'unhealthy', error.message),
+  onHealed: (): void => health.set('journal', 'healthy'),
+  onDamaged: (message: string): void =>
+    health.report({ source: 'journal', type: 'JournalDamaged', severity: 'critical', category: 'system', message }),
+})

@@ -9,7 +9,12 @@ import type { Figures, Order, Setup } from './generator.ts'
 import { hasMosquitto, millrace, mirror, mosquitto, stockAedes, type System } from './systems.ts'
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, rules: { type: 'string', default: '1,50,500' }, seconds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    rules: { type: 'string', default: '1,50,500' },
+    seconds: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const rounds = Number(values.rounds)
 const ms = Number(values.seconds) * 1000
@@ -27,7 +32,9 @@ interface Row {
 const measure = async (system: System, rules: number): Promise<Row> => {
   const running = await system.start(rules)
   const setup: Setup = { ...running.setup, topics: rules }
-  const load = spawn(process.execPath, [join(import.meta.dirname, 'generator.ts'), JSON.stringify(setup)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const load = spawn(process.execPath, [join(import.meta.dirname, 'generator.ts'), JSON.stringify(setup)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]()
   const ask = async (order: Order): Promise<Figures> => {
     load.stdin.write(`${JSON.stringify(order)}\n`)
@@ -75,10 +82,18 @@ for (const rules of values.rules.split(',').map(Number)) {
 const ceiling = await measure(mirror, 1)
 
 if (values.json) console.log(JSON.stringify(Object.fromEntries(figures), undefined, 2))
-console.log(`\nSensor → flow → topic, QoS 0, 120-byte JSON, one output for each input. ${rounds} interleaved rounds of ${values.seconds} s; medians, CPU with its lowest and highest.`)
-console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}. The generator alone reaches ${Math.round(ceiling.perSecond)}/s at ${ceiling.generatorUs.toFixed(1)} µs of CPU per message.`)
-console.log('Millrace: journal on, flows in a process of their own, rights checked per message. The peers: no record, no rights, no isolation.\n')
-console.log('| rules | system | CPU µs/message | spread | messages/s | p50 ms at 1,000/s | p99 ms | lost | MiB | CPU against Millrace |')
+console.log(
+  `\nSensor → flow → topic, QoS 0, 120-byte JSON, one output for each input. ${rounds} interleaved rounds of ${values.seconds} s; medians, CPU with its lowest and highest.`,
+)
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}. The generator alone reaches ${Math.round(ceiling.perSecond)}/s at ${ceiling.generatorUs.toFixed(1)} µs of CPU per message.`,
+)
+console.log(
+  'Millrace: journal on, flows in a process of their own, rights checked per message. The peers: no record, no rights, no isolation.\n',
+)
+console.log(
+  '| rules | system | CPU µs/message | spread | messages/s | p50 ms at 1,000/s | p99 ms | lost | MiB | CPU against Millrace |',
+)
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
 for (const [key, rows] of figures) {
   const [rules = '', name = ''] = key.split('|')

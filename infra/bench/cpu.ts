@@ -22,7 +22,7 @@ export const family = (root: number): number[] => {
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid])
   }
   const all: number[] = []
-  for (const waiting = [root]; waiting.length > 0; ) {
+  for (const waiting = [root]; waiting.length > 0;) {
     const pid = waiting.pop() ?? 0
     all.push(pid)
     waiting.push(...(children.get(pid) ?? []))

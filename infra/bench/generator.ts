@@ -1,7 +1,7 @@
 // The load: raw sockets with packets made beforehand, so that the generator is cheaper than anything it measures. Talks JSON lines on stdin and stdout.
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { generate, parser } from 'mqtt-packet'
+import { generate, type Packet, parser } from 'mqtt-packet'
 
 interface Login {
   clientId: string
@@ -33,7 +33,7 @@ export interface Figures {
   generatorCpuUs: number
 }
 
-const open = (login: Login, port: number, heard: (packet: { cmd: string; payload?: Buffer }) => void): Promise<Socket> =>
+const open = (login: Login, port: number, heard: (packet: Packet) => void): Promise<Socket> =>
   new Promise((done, failed) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.setNoDelay(true)
@@ -52,7 +52,7 @@ const open = (login: Login, port: number, heard: (packet: { cmd: string; payload
       )
     })
     const parse = parser({ protocolVersion: 4 })
-    parse.on('packet', (packet: { cmd: string; returnCode?: number; payload?: Buffer }) => {
+    parse.on('packet', (packet) => {
       if (packet.cmd === 'connack') {
         if (packet.returnCode === 0) done(socket)
         else failed(new Error(`refused: ${packet.returnCode}`))
@@ -93,7 +93,7 @@ const main = async (setup: Setup): Promise<void> => {
     if (packet.cmd === 'suback') return process.stdout.write('"ready"\n')
     if (packet.cmd !== 'publish') return
     received++
-    const text = packet.payload?.toString('latin1') ?? ''
+    const text = typeof packet.payload === 'string' ? packet.payload : packet.payload.toString('latin1')
     const at = text.indexOf('"t":')
     if (at >= 0) latencies.push(1e9 + performance.now() - Number(text.slice(at + 4, at + 20)) / 1e6)
   })
@@ -133,7 +133,15 @@ const main = async (setup: Setup): Promise<void> => {
     if (rate > 0) await new Promise((next) => setTimeout(next, 200))
     latencies.sort((a, b) => a - b)
     const at = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? Number.NaN
-    return { sent, received: got, ms: took, p50: at(0.5), p99: at(0.99), max: at(1), generatorCpuUs: used.user + used.system }
+    return {
+      sent,
+      received: got,
+      ms: took,
+      p50: at(0.5),
+      p99: at(0.99),
+      max: at(1),
+      generatorCpuUs: used.user + used.system,
+    }
   }
 
   const lines = createInterface({ input: process.stdin })

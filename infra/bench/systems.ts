@@ -61,7 +61,12 @@ const freePort = async (): Promise<number> => {
   })
 }
 
-const plain = { publisher: { clientId: 'load' }, subscriber: { clientId: 'ear' }, topic: 'bench/{n}/in', subscribe: 'bench/+/out' }
+const plain = {
+  publisher: { clientId: 'load' },
+  subscriber: { clientId: 'ear' },
+  topic: 'bench/{n}/in',
+  subscribe: 'bench/+/out',
+}
 
 /** The hub as it is: journal on, flows isolated, every right checked. */
 export const millrace: System = {
@@ -120,12 +125,20 @@ export default flow((from) =>
     const [, http = '', mqtt = ''] = said
     const base = `http://127.0.0.1:${http}`
     const body = new URLSearchParams({ grant_type: 'password', username: 'bench', password: 'bench-bench-bench' })
-    const { access_token: token } = (await (await fetch(`${base}/token`, { method: 'POST', body })).json()) as { access_token: string }
+    const { access_token: token } = (await (await fetch(`${base}/token`, { method: 'POST', body })).json()) as {
+      access_token: string
+    }
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    const made = await fetch(`${base}/api/device-credentials`, { method: 'POST', headers, body: JSON.stringify({ device: 'bench', topics: ['bench/#'] }) })
+    const made = await fetch(`${base}/api/device-credentials`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ device: 'bench', topics: ['bench/#'] }),
+    })
     const credential = (await made.json()) as { clientId: string; username: string; password: string }
-    for (const late = Date.now() + 60_000; ; ) {
-      const { items } = (await (await fetch(`${base}/api/flows`, { headers })).json()) as { items: { status: string }[] }
+    for (const late = Date.now() + 60_000; ;) {
+      const { items } = (await (await fetch(`${base}/api/flows`, { headers })).json()) as {
+        items: { status: string }[]
+      }
       if (items.length === rules && items.every(({ status }) => status === 'running')) break
       if (Date.now() > late) throw new Error(`the flows do not run: ${JSON.stringify(items.slice(0, 2))}`)
       await new Promise((next) => setTimeout(next, 200))
@@ -156,7 +169,9 @@ export const mosquitto: System = {
     const port = await freePort()
     const broker = spawn('mosquitto', ['-p', String(port)], { stdio: 'pipe' })
     await line(broker, (l) => l.includes('running'))
-    const worker = spawn(process.execPath, [join(import.meta.dirname, 'peers/rules.ts'), String(port), String(rules)], { stdio: 'pipe' })
+    const worker = spawn(process.execPath, [join(import.meta.dirname, 'peers/rules.ts'), String(port), String(rules)], {
+      stdio: 'pipe',
+    })
     await line(worker, (l) => l === 'ready')
     return { pids: [pidOf(broker), pidOf(worker)], setup: { port, ...plain }, stop: () => end(worker, broker) }
   },
@@ -175,7 +190,11 @@ export const stockAedes: System = {
     cpSync(join(root, 'node_modules/aedes'), join(modules, 'aedes'), { recursive: true })
     const patch = readdirSync(join(root, 'patches')).find((name) => name.startsWith('aedes+'))
     if (patch !== undefined) execFileSync('git', ['apply', '-R', join(root, 'patches', patch)], { cwd: dir })
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'peers/stock.ts'), join(modules, 'aedes/aedes.js'), String(rules)], { stdio: 'pipe' })
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'peers/stock.ts'), join(modules, 'aedes/aedes.js'), String(rules)],
+      { stdio: 'pipe' },
+    )
     const port = Number(await line(child, (l) => /^\d+$/.test(l)))
     return {
       pids: [pidOf(child)],

@@ -3,10 +3,16 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 const checks: [name: string, command: string, args: string[]][] = [
-  ['format', 'prettier', ['--check', '--log-level', 'warn', '--cache', '--cache-location', 'node_modules/.cache/prettier', '.']],
+  [
+    'format',
+    'prettier',
+    ['--check', '--log-level', 'warn', '--cache', '--cache-location', 'node_modules/.cache/prettier', '.'],
+  ],
   ['types', 'tsc', ['-p', '.']],
   ['types of flows', 'tsc', ['-p', 'flows']],
-  ...(existsSync('ui/tsconfig.json') ? ([['types of the app', 'tsc', ['-p', 'ui']]] as [string, string, string[]][]) : []),
+  ...(existsSync('ui/tsconfig.json')
+    ? ([['types of the app', 'tsc', ['-p', 'ui']]] as [string, string, string[]][])
+    : []),
   ['generated docs', process.execPath, ['infra/scripts/docs.ts', '--check']],
   ['lint', 'eslint', ['--cache', '--cache-location', 'node_modules/.cache/eslint/', '.']],
 ]
@@ -18,7 +24,9 @@ const run = ([name, command, args]: (typeof checks)[number]): Promise<boolean> =
     const said: Buffer[] = []
     child.stdout.on('data', (b: Buffer) => said.push(b))
     child.stderr.on('data', (b: Buffer) => said.push(b))
-    child.on('error', (error) => said.push(Buffer.from(`${command} does not start: ${error.message}. Run npm ci first.`)))
+    child.on('error', (error) =>
+      said.push(Buffer.from(`${command} does not start: ${error.message}. Run npm ci first.`)),
+    )
     child.on('close', (code) => {
       console.log(`${code === 0 ? 'ok  ' : 'FAIL'}  ${name}  ${((performance.now() - begun) / 1000).toFixed(1)} s`)
       if (code !== 0) console.log(Buffer.concat(said).toString().trimEnd())

@@ -7,7 +7,11 @@ const { Aedes } = (await import(path)) as {
   Aedes: {
     createBroker(options: object): Promise<{
       handle: (socket: object) => void
-      subscribe(topic: string, take: (packet: { topic: string; payload: Buffer }, done: () => void) => void, done: () => void): void
+      subscribe(
+        topic: string,
+        take: (packet: { topic: string; payload: Buffer }, done: () => void) => void,
+        done: () => void,
+      ): void
       publish(packet: object, done: () => void): void
     }>
   }
@@ -22,7 +26,9 @@ for (let n = 0; n < Number(rules); n++) {
       filter(({ value }) => value > 20),
       map(({ t, value }) => ({ t, double: value * 2 })),
     )
-    .subscribe((out) => broker.publish({ cmd: 'publish', topic: `bench/${n}/out`, payload: JSON.stringify(out), qos: 0 }, () => {}))
+    .subscribe((out) =>
+      broker.publish({ cmd: 'publish', topic: `bench/${n}/out`, payload: JSON.stringify(out), qos: 0 }, () => {}),
+    )
 }
 broker.subscribe(
   'bench/+/in',

@@ -1,0 +1,110 @@
+// The commands: start (the default), doctor, audit. What they print is for people; what the hub logs is for machines.
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { renderUnicodeCompact } from 'uqr'
+import { type Config, readConfig } from './config.ts'
+import { Fatal } from './errors.ts'
+import { auditCommand } from './gate/cli.ts'
+import { catchStrays } from './health/strays.ts'
+import { openLog } from './health/log.ts'
+import { buildUi } from './http/build-ui.ts'
+import { type Hub, startHub } from './main.ts'
+import { inspect } from './health/inspect.ts'
+import { openStore } from './store/open.ts'
+
+const EXIT_MS = 5000
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/** Runs the command that `args` name. Resolves when the process may end. */
+export const run = async (args: readonly string[]): Promise<void> => {
+  const [command = 'start', ...rest] = args
+  try {
+    if (command === 'start') await start()
+    else if (command === 'doctor') process.exitCode = await inspect(readConfig())
+    else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
+    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, audit.`)
+  } catch (error) {
+    process.stderr.write(
+      `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    )
+    process.exitCode = 1
+  }
+}
+
+const audit = async (config: Config, args: readonly string[]): Promise<number> => {
+  const store = await openStore({
+    url: config.DATABASE_URL,
+    file: join(config.DATA_DIR, 'hub.sqlite'),
+    log: openLog({ level: 'error' }),
+  })
+  try {
+    return await auditCommand(args, store, say)
+  } finally {
+    await store.close()
+  }
+}
+
+const start = async (): Promise<void> => {
+  const config = readConfig()
+  await buildUi(say)
+  for (let again = true; again;) {
+    const hub = await startHub(config)
+    greet(hub)
+    const why = await ended(hub)
+    if (why.fatal !== undefined) process.stderr.write(`\nMillrace stops: ${why.fatal}\n`)
+    else if (!why.reopen) say('Millrace stops.')
+    // Whatever hangs, the process ends in time; what was acknowledged is on disk already.
+    const late = setTimeout(() => process.exit(1), EXIT_MS - 500)
+    late.unref()
+    await hub.close()
+    clearTimeout(late)
+    again = why.reopen
+    if (why.fatal !== undefined) process.exitCode = 1
+  }
+  process.exit()
+}
+
+/** Until a signal, a claim that opens the hub, or an error after which its state cannot be trusted. */
+const ended = (hub: Hub): Promise<{ reopen: boolean; fatal?: string }> =>
+  new Promise((done) => {
+    const letGo: (() => unknown)[] = [() => process.off('SIGINT', quit), () => process.off('SIGTERM', quit)]
+    const end = (why: { reopen: boolean; fatal?: string }) => {
+      for (const go of letGo) go()
+      done(why)
+    }
+    const quit = () => end({ reopen: false })
+    process.on('SIGINT', quit)
+    process.on('SIGTERM', quit)
+    letGo.push(
+      catchStrays({ process, log: hub.log, health: hub.health, stop: (fatal) => end({ reopen: false, fatal }) }),
+    )
+    void hub.reopen.then(() => end({ reopen: true }))
+  })
+
+const greet = ({ bind, ports, claimCode, times }: Hub): void => {
+  const everywhere = bind === '0.0.0.0' || bind === '::'
+  const hosts = everywhere ? ['127.0.0.1', ...lanAddresses()] : [bind]
+  say(`\nMillrace is ready after ${((times['ready'] ?? 0) / 1000).toFixed(1)} s.`)
+  for (const host of hosts) {
+    const mqtts = ports.mqtts === undefined ? '' : `   mqtts://${host}:${ports.mqtts}`
+    say(
+      `  http://${host}:${ports.http}   https://${host}:${ports.https ?? ''}   mqtt://${host}:${ports.mqtt ?? ''}${mqtts}`,
+    )
+  }
+  if (claimCode === undefined) return
+  const link = `http://127.0.0.1:${ports.http}/claim#${claimCode}`
+  const [lan] = lanAddresses()
+  say('\nNobody owns this hub yet. Within 30 minutes, open this link to become its first user:')
+  say(`\n  ${link}\n`)
+  if (lan !== undefined && ports.https !== undefined) {
+    const far = `https://${lan}:${ports.https}/claim#${claimCode}`
+    say("From a phone or another machine (the certificate is the hub's own: the browser asks once):")
+    say(`\n  ${far}\n`)
+    if (process.stdout.isTTY) say(renderUnicodeCompact(far, { border: 2 }))
+  }
+}
+
+const lanAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
+  )
