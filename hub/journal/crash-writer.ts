@@ -1,9 +1,10 @@
-// For the crash test: appends without end, and tells each acknowledged seq on standard output, until it is killed.
-import { writeSync } from 'node:fs'
+// For the crash test: appends without end, and notes each acknowledged seq in a second file, until it is killed.
+import { openSync, writeSync } from 'node:fs'
 import { openJournal } from './journal.ts'
 import { crashEntry } from './crash-entry.ts'
 
-const [dir = '', durability] = process.argv.slice(2)
+const [dir = '', durability, file = ''] = process.argv.slice(2)
+const out = openSync(file, 'a')
 const journal = await openJournal(dir, {
   durability: durability === 'power' ? 'power' : 'process',
   segmentBytes: 64 * 1024,
@@ -13,7 +14,7 @@ const journal = await openJournal(dir, {
 const told = Buffer.alloc(8)
 const tell = (seq: number) => {
   told.writeDoubleLE(seq)
-  writeSync(1, told)
+  writeSync(out, told)
 }
 const writer = () => {
   for (let k = 0; k < 5; k++) {

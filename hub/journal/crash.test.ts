@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,16 +15,17 @@ const ACKNOWLEDGED = 1500
 /** Lets a child write until it has acknowledged enough, then kills it; returns what it acknowledged. */
 const killed = async (dir: string, durability: string): Promise<number[]> => {
   const script = fileURLToPath(new URL('./crash-writer.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, dir, durability], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const told: Buffer[] = []
-  let bytes = 0
-  child.stdout.on('data', (chunk: Buffer) => {
-    told.push(chunk)
-    bytes += chunk.length
-    if (bytes >= ACKNOWLEDGED * 8) child.kill('SIGKILL')
-  })
-  await once(child, 'close')
-  const all = Buffer.concat(told)
+  const told = join(dir, 'told')
+  writeFileSync(told, '')
+  const child = spawn(process.execPath, [script, dir, durability, told], { stdio: 'inherit' })
+  for (const end = performance.now() + 20_000; statSync(told).size < ACKNOWLEDGED * 8;) {
+    if (performance.now() > end) throw new Error('the writer acknowledges too little')
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  child.kill('SIGKILL')
+  const [, signal] = (await once(child, 'close')) as [unknown, unknown]
+  expect(signal).toBe('SIGKILL')
+  const all = readFileSync(told)
   return Array.from({ length: Math.floor(all.length / 8) }, (_, i) => all.readDoubleLE(i * 8))
 }
 
