@@ -125,9 +125,9 @@ export interface Rig {
 }
 
 /** A shop with a press in it. The same rig may open several gates one after the other, as restarts do. */
-export const rig = async (): Promise<Rig> => {
+export const rig = async (db?: Kysely<Tables>): Promise<Rig> => {
   const time = handTime()
-  const db = await memoryDb()
+  db ??= await memoryDb()
   const health = memoryHealth()
   const box: { devices?: OpenDevices } = {}
   const bus = memoryBus({ clock: time.clock, mayOwn: (origin, id) => box.devices?.mayWrite(origin, id) ?? YES })
