@@ -12,6 +12,7 @@ import { openTopicRights } from './topic-rights.ts'
 const cameras = topics({
   'cameras/{camera}/detection': { payload: z.unknown(), qos: 1, retain: false, by: 'plugin', about: '' },
   'cameras/{camera}/ask': { payload: z.unknown(), qos: 1, retain: false, by: 'requester', about: '' },
+  'tallies/{flow}': { payload: z.unknown(), qos: 1, retain: true, by: 'flow', about: '' },
   'shop/{desk}/note': { payload: z.unknown(), qos: 1, retain: false, by: 'granted', about: '' },
 })
 
@@ -277,6 +278,13 @@ describe('those inside', () => {
       expect([topic, publishes(flow, topic)]).toEqual([topic, false])
     }
     expect(rights.mayRequest(flow, 'lamp', 'light.turn_on').ok).toBe(true)
+  })
+
+  test('a flow publishes values under its own name only', () => {
+    expect(publishes(flow, 'jarvis/tallies/door')).toBe(true)
+    expect(publishes(flow, 'jarvis/tallies/dust')).toBe(false)
+    expect(publishes(HUB, 'jarvis/tallies/door')).toBe(false)
+    expect(publishes(person('admin'), 'jarvis/tallies/door')).toBe(false)
   })
 
   test('a plugin publishes what it declares, never as the gate or the hub, and only for devices that are its own', () => {
