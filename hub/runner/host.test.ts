@@ -363,6 +363,10 @@ test('a definition that throws, or gives nothing to listen to, tells its caller'
     expect(() =>
       host.define(1, (from) => from('devices/{device}/telemetry', { where: { device: '+' } }).pipe(map(() => echo(1)))),
     ).toThrow('where.device must be one topic level')
+    const nowhere = { where: { device: 'dust' } }
+    expect(() => host.define(1, (from) => from('safety/stop', nowhere).pipe(map(() => echo(1))))).toThrow(
+      "'safety/stop' has no such parameter",
+    )
   })
 })
 

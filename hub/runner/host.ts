@@ -1,11 +1,10 @@
 // The host runs flows on the logical clock. It knows no process and no socket: the child, play() and replay share it.
-import { Buffer } from 'node:buffer'
 import { isObservable, Observable, Subject, takeUntil } from 'rxjs'
-import { reasonOf } from '../errors.ts'
 import type { LogicalClock } from '../streams/clock.ts'
 import type { Flow, From, FromOptions, Overload } from '../streams/flow.ts'
 import type { Heard, Message, Topic } from '../streams/message.ts'
-import { firstIssue, type TopicMatch, type TopicTable } from '../topics/table.ts'
+import type { TopicMatch, TopicTable } from '../topics/table.ts'
+import { encode } from './encode.ts'
 import type { Item, Output } from './frame.ts'
 
 /** One `from(…)` of a flow, as the hub needs to know it. */
@@ -113,7 +112,7 @@ export class FlowHost {
       if (heads.length >= EDGES_PER_FLOW) throw new Error(`a flow may call from() at most ${EDGES_PER_FLOW} times`)
       const row = this.#table.rows.get(topic)
       if (row === undefined) throw new Error(`no topic table knows '${topic}'`)
-      const where = namedIn(options.where)
+      const where = namedIn(topic, options.where)
       const head: Head = {
         flow: running,
         input: {
@@ -278,35 +277,14 @@ export class FlowHost {
       if (this.clock.owner !== running.number)
         throw new Error('output outside a turn: promises and async functions are not for flows')
       if (++this.#said > OUTPUTS_PER_TURN) throw new Error(`more than ${OUTPUTS_PER_TURN} outputs in one turn`)
-      const output = this.#encode(running, message)
-      this.#saidBytes += output.payload.length
+      const { topic, payload } = encode(this.#table, message)
+      this.#saidBytes += payload.length
       if (this.#saidBytes > BYTES_PER_TURN) throw new Error(`more than ${BYTES_PER_TURN} bytes of output in one turn`)
-      running.n++
-      if (!this.quiet) this.#to.output(output)
+      const n = ++running.n
+      const { now: at, cause } = this.clock
+      if (!this.quiet) this.#to.output({ flow: running.number, n, at, cause, topic, payload })
     } catch (error) {
       this.#fail(running, error)
-    }
-  }
-
-  #encode(running: Running, message: unknown): Output {
-    if (!isMessage(message))
-      throw new Error(`a flow may only return messages made by message(), not ${describe(message)}`)
-    const row = this.#table.rows.get(message.topic)
-    if (row === undefined) throw new Error(`output: no topic table knows '${message.topic}'`)
-    const parsed = row.payload.safeParse(message.payload)
-    if (!parsed.success) {
-      const { field, constraint } = firstIssue(parsed.error, message.payload)
-      throw new Error(`output on '${message.topic}': ${field === '' ? 'payload' : field}: ${constraint}`)
-    }
-    const { now: at, cause } = this.clock
-    const topic = this.#table.address(message.topic, message.params)
-    return {
-      flow: running.number,
-      n: running.n + 1,
-      at,
-      cause,
-      topic,
-      payload: Buffer.from(JSON.stringify(message.payload)),
     }
   }
 
@@ -330,40 +308,16 @@ const heardBy = <T extends Topic>(messages: Observable<Heard>): Observable<Heard
 const isFor = ({ input, where }: Head, { key, params }: TopicMatch): boolean =>
   input.topic === key && Object.entries(where).every(([name, value]) => params[name] === value)
 
-const namedIn = (where: object | undefined): Record<string, string> => {
+const namedIn = (topic: string, where: object | undefined): Record<string, string> => {
   const named: Record<string, string> = {}
   for (const [name, value] of Object.entries(where ?? {})) {
     if (value === undefined) continue
+    if (!topic.includes(`{${name}}`)) throw new Error(`where.${name}: '${topic}' has no such parameter`)
     if (typeof value !== 'string' || !/^[^/+#\0]+$/.test(value))
       throw new Error(`where.${name} must be one topic level`)
     named[name] = value
   }
   return named
-}
-
-interface AnyMessage {
-  topic: string
-  params: Readonly<Record<string, string>>
-  payload: unknown
-}
-
-const isMessage = (value: unknown): value is AnyMessage =>
-  typeof value === 'object' &&
-  value !== null &&
-  'topic' in value &&
-  typeof value.topic === 'string' &&
-  'params' in value &&
-  typeof value.params === 'object' &&
-  value.params !== null &&
-  'payload' in value &&
-  value.payload !== undefined
-
-const describe = (value: unknown): string => {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 120)
-  } catch (error) {
-    return `what cannot be written as JSON (${reasonOf(error)})`
-  }
 }
 
 const frozen = <T>(value: T): T => {

@@ -8,6 +8,7 @@ import { type Edges, type Gap, openEdges } from './edges.ts'
 import { FrameReader, frames, FrameWriter, type Item, type Output } from './frame.ts'
 import type { Input } from './host.ts'
 import { ChildEvent, type Control, FROM_CHILD, type Thrown, TO_CHILD } from './protocol.ts'
+import { eachLine } from './lines.ts'
 import { type Started, spawnChild } from './spawn.ts'
 
 export interface LinkLimits {
@@ -81,7 +82,6 @@ const FRAME_BYTES = 256 * 1024
 const ITEM_LIMIT = 8 * 2 ** 20
 const LONGEST_TIMER_MS = 3_600_000
 const CALM_MS = 60_000
-const LINES_PER_SECOND = 20
 
 interface Process {
   readonly started: Started
@@ -262,8 +262,8 @@ export const openLink = (options: LinkOptions): Link => {
     started.process.on('error', (error) => end(one, reasonOf(error)))
     // `close` comes after all that was written has been read.
     started.process.on('close', (code, signal) => end(one, `exit ${code ?? signal}`))
-    listenTo(started.process.stdout, (line) => log.debug('flows say', { line }))
-    listenTo(started.process.stderr, (line) => log.warn('flows process says', { line }))
+    eachLine(started.process.stdout, (line) => log.debug('flows say', { line }))
+    eachLine(started.process.stderr, (line) => log.warn('flows process says', { line }))
     const { markerFd } = started
     sentAt = clock.stamp()
     const setup = { flowsDir, topicFiles: [...topicFiles], prefix, at: sentAt, loadMs: limits.loadMs }
@@ -299,12 +299,9 @@ export const openLink = (options: LinkOptions): Link => {
         const one = child
         if (one === undefined || one.gone)
           return failed(new Recoverable('UNAVAILABLE', 'the process of flows is not running'))
-        // The process has a deadline of its own for files that wait; this one is for files that never return.
-        const timer = setTimeout(() => {
-          loads.delete(flow)
-          failed(new Unloadable({ message: `it did not load within ${limits.loadMs} ms` }))
-          end(one, 'stuck while a flow was loading')
-        }, limits.loadMs + 1000)
+        // The process itself gives up on a file that waits. When it says nothing at all, something in it never returns:
+        // this file, or what was started before it. The next process is lent a marker, which tells them apart.
+        const timer = setTimeout(() => end(one, 'stuck while a flow was loading'), 2 * limits.loadMs)
         loads.set(flow, { done, failed, timer })
         say({ do: 'load', flow, file, version })
       }),
@@ -365,19 +362,3 @@ export const openLink = (options: LinkOptions): Link => {
 }
 
 const itemOf = ({ seq, at, topic, origin, payload }: Envelope): Item => ({ seq, at, topic, origin, payload, skip: [] })
-
-/** Lines of a process's output, cut to a length and a rate that a log can bear. */
-const listenTo = (stream: NodeJS.ReadableStream | null, each: (line: string) => void): void => {
-  let rest = ''
-  let second = 0
-  let lines = 0
-  stream?.on('error', () => {})
-  stream?.on('data', (chunk: Buffer) => {
-    const parts = (rest + chunk.toString('utf8')).split('\n')
-    rest = (parts.pop() ?? '').slice(-4096)
-    const now = Math.floor(performance.now() / 1000)
-    if (now !== second) lines = 0
-    second = now
-    for (const line of parts) if (line !== '' && ++lines <= LINES_PER_SECOND) each(line.slice(0, 500))
-  })
-}

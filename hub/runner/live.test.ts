@@ -12,7 +12,7 @@ import type { Log } from '../health/report.ts'
 import timeOperators from './fixtures/time-operators.ts'
 import type { Output } from './frame.ts'
 import { type Link, openLink } from './link.ts'
-import { DEFAULT_LIMITS } from './run.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 
 const flowsDir = fileURLToPath(new URL('./fixtures/', import.meta.url))
 const file = path.join(flowsDir, 'time-operators.ts')

@@ -160,6 +160,32 @@ test('a flow that takes the process with it is named and quarantined, and nothin
   expect(bed.flow('a').status).toBe('running')
 })
 
+test('what never returns while it loads or starts is named, and is not taken for its neighbour', async () => {
+  const bed = await testbed(
+    {
+      'a.ts': echo('a'),
+      'b.ts': `import { defer } from 'rxjs'
+import { flow } from '#hub'
+export default flow(() => defer(() => { for (;;) {} }))
+`,
+      'c.ts': echo('c'),
+      'd.ts': 'for (;;) {}\n',
+      'e.ts': echo('e'),
+    },
+    { loadMs: 400, crashes: { count: 1, withinMs: 60_000, perProcess: 1 } },
+  )
+  await bed.until(() => bed.runner.flows().every(({ status }) => status === 'running' || status === 'quarantined'))
+  expect(bed.runner.flows().map(({ id, status }) => [id, status])).toEqual([
+    ['a', 'running'],
+    ['b', 'quarantined'],
+    ['c', 'running'],
+    ['d', 'quarantined'],
+    ['e', 'running'],
+  ])
+  say(bed, 1)
+  await bed.until(() => echoed(bed, 'a').length === 1 && echoed(bed, 'e').length === 1)
+})
+
 test('a promise in a flow is named, whatever it does', async () => {
   const bed = await testbed(
     {

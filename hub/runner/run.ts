@@ -9,27 +9,12 @@ import { message } from '../streams/message.ts'
 import { type FlowFile, findFlows, readFlow } from './find-flows.ts'
 import type { Output } from './frame.ts'
 import type { Input } from './host.ts'
-import { type Link, type LinkLimits, openLink, Unloadable, type Verdict } from './link.ts'
+import { DEFAULT_LIMITS, type RunnerLimits } from './limits.ts'
+import { type Link, openLink, Unloadable, type Verdict } from './link.ts'
 import type { ChildEvent, Thrown } from './protocol.ts'
 import { openNews } from './news.ts'
+import { adviceOn, badReport, flowReport, processReport, strayReport } from './reports.ts'
 import type { FlowStatus, FlowView, Runner } from './runner.ts'
-
-export interface RunnerLimits extends LinkLimits {
-  /** First and longest pause before a flow that failed is started again, ms. */
-  restartMs: { first: number; longest: number }
-  /** So many failures within so many ms, and a flow is quarantined. A flow in whose turn the process ended counts for this many. */
-  crashes: { count: number; withinMs: number; perProcess: number }
-}
-
-export const DEFAULT_LIMITS: RunnerLimits = {
-  heapMb: 256,
-  stuckMs: 10_000,
-  startMs: 15_000,
-  loadMs: 5_000,
-  respawnMs: { first: 200, longest: 30_000 },
-  restartMs: { first: 1_000, longest: 60_000 },
-  crashes: { count: 5, withinMs: 60_000, perProcess: 3 },
-}
 
 export interface RunnerParts {
   /** Folder of flow files. */
@@ -105,25 +90,14 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     flow.status = status
     const part = `flow:${flow.file.id}`
     if (status === 'running') health.set(part, 'healthy')
-    else if (status !== 'starting') health.set(part, 'degraded', adviceOn(flow))
+    else if (status !== 'starting') health.set(part, 'degraded', adviceOn(flow.file, status, flow.error))
     news.changed()
   }
 
-  const blame = (flow: Kept, { message: text, stack, place }: Thrown, more: Partial<ErrorReport> = {}): void => {
-    const where = place === undefined || place === `${flow.file.id}.ts` ? `${flow.file.id}.ts` : place
-    const told = `${text} (${where})`
-    flow.error = { message: told, ...(stack === undefined ? {} : { stack }), at: iso(clock.now()) }
-    const { details, ...rest } = more
-    health.report({
-      source: `flow:${flow.file.id}`,
-      type: 'FlowFailed',
-      severity: 'error',
-      category: 'execution',
-      message: `flow ${flow.file.id}: ${told}`,
-      details: { flow: flow.file.id, place: where, version: flow.file.version, ...details },
-      ...(stack === undefined ? {} : { stack }),
-      ...rest,
-    })
+  const blame = (flow: Kept, thrown: Thrown, more: Partial<ErrorReport> = {}): void => {
+    const { error, report } = flowReport(flow.file, thrown, iso(clock.now()), more)
+    flow.error = error
+    health.report(report)
   }
 
   const quarantine = (flow: Kept): void => {
@@ -165,6 +139,7 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
 
   const launch = async (flow: Kept): Promise<void> => {
     if (closing || flow.status === 'quarantined') return
+    flow.status = 'starting'
     try {
       const { inputs } = await link.load(flow.number, flow.file.file, flow.file.version)
       flow.inputs = inputs
@@ -173,11 +148,12 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
       flow.startedAt = clock.now()
       journal.note('flow-start', { flow: id, version, seq: position.seq, at: position.at })
       log.info('flow started', { flow: id, version, seq: position.seq })
-      if (flow.status !== 'restarting' || flow.crashes.length === 0) delete flow.error
+      if (flow.crashes.length === 0) delete flow.error
       become(flow, 'running')
     } catch (error) {
       // The process ended meanwhile: all flows are launched again with the next one.
-      if (!(error instanceof Unloadable)) return
+      if (error instanceof Recoverable && error.code === 'UNAVAILABLE') return
+      if (!(error instanceof Unloadable)) throw error
       blame(flow, error.thrown, { type: 'FlowNotLoaded' })
       log.error('flow not loaded', { flow: flow.file.id, reason: flow.error?.message })
       become(flow, 'failed to load')
@@ -216,31 +192,8 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
   }
 
   const heard = (event: ChildEvent): void => {
-    if (event.event === 'bad') {
-      return health.report({
-        source: 'flows',
-        type: 'PayloadInvalid',
-        severity: 'warning',
-        category: 'validation',
-        message: `${event.topic} from ${event.origin}: ${event.field || 'payload'} ${event.constraint}`,
-        details: {
-          topic: event.topic,
-          origin: event.origin,
-          seq: event.seq,
-          field: event.field,
-          constraint: event.constraint,
-        },
-      })
-    }
-    if (event.event === 'stray') {
-      const { message: text, stack } = event
-      return health.report({
-        source: 'flows',
-        type: 'StrayError',
-        message: `a flow threw outside a turn and could not be named: ${text}`,
-        ...(stack === undefined ? {} : { stack }),
-      })
-    }
+    if (event.event === 'bad') return health.report(badReport(event))
+    if (event.event === 'stray') return health.report(strayReport(event))
     if (event.event !== 'failed' && event.event !== 'ended') return
     const flow = byNumber[event.flow]
     if (flow === undefined) return
@@ -266,18 +219,12 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
   const down = ({ why, flow: number }: Verdict): void => {
     health.set('flows', 'degraded', `The process of flows ended (${why}) and is started again.`)
     const culprit = number === undefined ? undefined : byNumber[number]
-    health.report({
-      source: 'flows',
-      type: 'ProcessEnded',
-      severity: 'error',
-      category: 'system',
-      message: `the process of flows ended (${why})${culprit === undefined ? '' : ` in the turn of flow ${culprit.file.id}`}`,
-      details: { why, ...(culprit === undefined ? {} : { flow: culprit.file.id }) },
-    })
+    health.report(processReport(why, culprit?.file.id))
     for (const flow of byNumber) {
       if (flow.status !== 'running' && flow.status !== 'starting') continue
       journal.note('flow-stop', { flow: flow.file.id, version: flow.file.version, reason: `the process ended: ${why}` })
       if (flow === culprit) {
+        link.stop(flow.number)
         blame(flow, { message: `the process of flows ended in its turn: ${why}` })
         crashed(flow, limits.crashes.perProcess)
       } else {
@@ -361,7 +308,9 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
         throw new Recoverable('CONFLICT', `Flow '${id}' runs.`)
       clearTimeout(flow.timer)
       delete flow.timer
-      flow.file = await readFlow(flow.file.file)
+      flow.file = await readFlow(flow.file.file).catch((error: unknown) => {
+        throw new Recoverable('GONE', `The file of flow '${id}' cannot be read: ${reasonOf(error)}`)
+      })
       flow.crashes = []
       flow.pause = 0
       become(flow, 'starting')
@@ -379,11 +328,4 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
       }
     },
   }
-}
-
-const adviceOn = ({ status, file, error }: Kept): string => {
-  const why = error === undefined ? '' : ` ${error.message}.`
-  if (status === 'restarting') return `Flow ${file.id} is being restarted.${why}`
-  if (status === 'ended') return `Flow ${file.id} ended.${why}`
-  return `Flow ${file.id} is ${status}.${why} Mend the file, then release the flow (POST /api/flows/${file.id}/release).`
 }

@@ -8,7 +8,8 @@ import { type Clock, wallClock } from '../clock.ts'
 import type { ErrorReport, HealthWord, Log } from '../health/report.ts'
 import type { NoteKind } from '../journal/entry.ts'
 import { type MemoryBus, memoryBus } from '../testing/memory-bus.ts'
-import { type RunnerLimits, startRunner } from './run.ts'
+import type { RunnerLimits } from './limits.ts'
+import { startRunner } from './run.ts'
 import type { FlowView, Runner } from './runner.ts'
 
 export interface Testbed {
