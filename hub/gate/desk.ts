@@ -123,6 +123,8 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     who = 'gate',
   ): Promise<void> => {
     if (command.closing !== undefined) return command.closing
+    // What is undecided when the hub stops is decided after its start.
+    if (ended) return Promise.resolve()
     const { id, intent, correlationId } = command.request
     const result: Outcome = {
       id,
@@ -315,6 +317,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     },
     /** Marks it as dispatched in the table before it is: from then on no restart sends it again. False when that cannot be written in time; a safe intent does not wait. */
     async record(command: Command): Promise<boolean> {
+      if (ended) return false
       command.dispatchedAt = clock.now()
       command.deadline = command.dispatchedAt + bounds.ackMs
       const row = { ...rowOf(command), status: 'dispatched' }
@@ -331,7 +334,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
       const now = clock.now()
       command.deadline += now - command.dispatchedAt
       command.dispatchedAt = now
-      return done === true
+      return done === true && !ended
     },
     /** Looks for an id in the table; a safe intent waits a moment only and goes on without. */
     async lookUp(find: () => Promise<Command | undefined>, safe: boolean): Promise<Command | undefined | 'unknown'> {

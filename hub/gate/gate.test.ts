@@ -206,6 +206,23 @@ test('an id from before the restart is recognised from the table', async () => {
   await gate.close()
 })
 
+test('while the table cannot be read, an id from before is refused and its record stays as it was', async () => {
+  const { bus, db, open, ack, time } = await rig()
+  const before = await open()
+  await before.ask(ada, 'press', { ...close, id: 'r1' })
+  ack('press', { id: 'r1', status: 'done' })
+  await settle()
+  await before.close()
+  const gate = await open()
+  await db.schema.alterTable('commands').renameTo('away').execute()
+  expect(await gate.ask(ada, 'press', { ...close, id: 'r1' })).toMatchObject({ http: 503 })
+  await db.schema.alterTable('away').renameTo('commands').execute()
+  await time.pass(1000)
+  expect(await gate.command('r1')).toMatchObject({ status: 'done' })
+  expect(bus.said('devices/{device}/cmd')).toHaveLength(1)
+  await gate.close()
+})
+
 test('no ack within five seconds is a timeout, and a late ack changes nothing', async () => {
   const { bus, open, ack, time, db } = await rig()
   const gate = await open()

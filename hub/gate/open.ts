@@ -11,13 +11,13 @@ import type { Health, Log } from '../health/report.ts'
 import type { Journal } from '../journal/entry.ts'
 import type { Store } from '../store/store.ts'
 import { message } from '../streams/message.ts'
+import { openAdmission } from './admission.ts'
 import { BOUNDS, type Bounds, realWait, type Wait, within } from './bounds.ts'
 import { type Command, commandOf, findCommand, listCommands, viewOf, type Wish, wishOf } from './command.ts'
 import { openDesk } from './desk.ts'
 import type { Answer, Gate, Interlock } from './gate.ts'
 import { type HazardOf, hazardOf as defaultHazards } from './hazards.ts'
-import { askInterlocks, snapshot } from './interlocks.ts'
-import { type No, openJudge, refusal } from './judge.ts'
+import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
 import { type DeviceLimits, limitsInterlock } from './limits.ts'
 import { restore } from './restore.ts'
@@ -58,178 +58,20 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   const asks = new Map<number, { who: Principal; answer: (answer: Answer) => void }>()
   const stopping = new Set<number>()
 
-  const refuse = (command: Command, why: No): Answer => {
-    desk.audit(`refused.${why.step}`, command, { reason: why.reason, http: why.http })
-    void desk.close(command, why.outcome, why.reason)
-    return {
-      commandId: command.request.id,
-      status: 'refused',
-      http: why.http,
-      reason: why.reason,
-      ...(why.near === undefined || why.near.length === 0 ? {} : { near: why.near }),
-      ...(why.field === undefined ? {} : { field: why.field }),
-    }
-  }
-
-  /** Same id again: the earlier result stands. Another wish under a used id is refused, after the first has its result. */
-  const repeated = async (command: Command, first: Command): Promise<Answer> => {
-    const { id, digest } = command.request
-    const same = first.request.digest === digest && first.origin === command.origin
-    desk.audit(same ? 'duplicate' : 'refused.duplicate', command, { first: first.status, seq: command.requestSeq })
-    await first.closing
-    if (same && first.result === undefined) {
-      return {
-        commandId: id,
-        status: 'duplicate',
-        http: 202,
-        reason: `Asked before and still open (${first.status}); its result follows.`,
-      }
-    }
-    const reason = same
-      ? `Asked before: ${first.result?.status ?? 'closed'}${first.result?.reason === undefined ? '' : `, ${first.result.reason}`}`
-      : `The id '${id}' was used before for another request. Use a new id for each request.`
-    desk.afterResult(first, () =>
-      desk.publishResult(command, {
-        id,
-        status: same ? 'duplicate' : 'refused',
-        intent: command.request.intent,
-        reason: reason.slice(0, 1000),
-      }),
-    )
-    return same
-      ? { commandId: id, status: 'duplicate', http: 202, reason }
-      : { commandId: id, status: 'refused', http: 409, reason }
-  }
-
-  /** Judges one request from its arrival to its `cmd` or its result. */
-  const admit = async (
-    command: Command,
-    deep: boolean,
-    who: Principal | undefined,
-    named: boolean,
-  ): Promise<Answer> => {
-    const { request } = command
-    const first = desk.find(request.id)
-    if (first !== undefined) return repeated(command, first)
-    command.safe = judge.isSafe(request.device, request.intent)
-    const room = desk.room(command)
-    if (!room) {
-      const reason = `'${request.device}' or the hub has too many open commands. Wait for their results, then ask again.`
-      desk.audit('refused.busy', command, { reason })
-      desk.publishResult(command, { id: request.id, status: 'refused', intent: request.intent, reason })
-      return { commandId: request.id, status: 'refused', http: 409, reason }
-    }
-    desk.take(command)
-    const denied = judge.rights(who, request)
-    if (command.safe && denied === undefined)
-      desk.withdraw(request.device, `overtaken by '${request.intent}', which leads to the safe state`)
-    return command.safe
-      ? proceed(command, deep, denied, named)
-      : desk.inTurn(command, () => proceed(command, deep, denied, named))
-  }
-
-  const proceed = async (command: Command, deep: boolean, denied: No | undefined, named: boolean): Promise<Answer> => {
-    const { request, safe } = command
-    if (named) {
-      const earlier = await desk.lookUp(() => findCommand(store.db, request.id), safe)
-      if (earlier === 'unknown') return refuse(command, unrecorded())
-      if (earlier !== undefined) {
-        desk.release(command)
-        return repeated(command, earlier)
-      }
-    }
-    desk.audit('request', command, {
-      payload: request.payload,
-      reason: request.reason ?? '',
-      expiresAt: request.expiresAt,
-      seq: command.requestSeq,
-    })
-    desk.keep(command)
-    if (denied !== undefined) return refuse(command, denied)
-    desk.audit('rights', command, {})
-    const wrong = judge.known(request) ?? judge.payload(request, deep) ?? judge.fresh(request, clock.now())
-    if (wrong !== undefined) return refuse(command, wrong)
-    desk.audit('valid', command, { safe })
-    if (!safe) {
-      const blocked =
-        judge.there(request) ??
-        (ledger.ok ? undefined : unrecorded()) ??
-        (await guarded(command)) ??
-        judge.hazard(request)
-      if (blocked !== undefined) return refuse(command, blocked)
-    }
-    return send(command)
-  }
-
-  const guarded = async (command: Command): Promise<No | undefined> => {
-    const said = await askInterlocks(
-      interlocks,
-      command.request,
-      snapshot(devices, clock.now()),
-      bounds.interlockMs,
-      wait,
-    )
-    const against = said.flatMap(({ name, verdict }) => (verdict.ok ? [] : [{ name, reason: verdict.reason }]))
-    desk.audit('interlocks', command, { asked: said.map(({ name }) => name), against: against.map(({ name }) => name) })
-    return against.length === 0
-      ? undefined
-      : refusal(
-          'interlock',
-          403,
-          against
-            .map(({ reason }) => reason)
-            .join('; ')
-            .slice(0, 900),
-        )
-  }
-
-  /** Records that it is about to go out, looks once more, and sends it. */
-  const send = async (command: Command): Promise<Answer> => {
-    const recorded = await desk.record(command)
-    if (!recorded) return refuse(command, unrecorded())
-    // Time passed while interlocks and disk were asked.
-    const late = judge.fresh(command.request, clock.now()) ?? (command.safe ? undefined : judge.there(command.request))
-    if (late !== undefined) return refuse(command, late)
-    if (command.withdrawn !== undefined)
-      return refuse(command, refusal('withdrawn', 409, `Not sent: ${command.withdrawn}.`))
-    const sent = await desk.dispatch(command)
-    if (sent.ok) return { commandId: command.request.id, status: 'dispatched', http: 202 }
-    return { commandId: command.request.id, status: 'refused', http: 503, reason: sent.reason }
-  }
-
-  const unrecorded = (): No =>
-    refusal(
-      'record',
-      503,
-      'The hub cannot record commands just now, so it sends only safe intents. See its health page; ask again when the database answers.',
-    )
-
-  /** Never rejects: what goes wrong inside is a refusal. */
-  const judged = async (
-    command: Command,
-    deep: boolean,
-    who: Principal | undefined,
-    named: boolean,
-  ): Promise<Answer> => {
-    try {
-      return await admit(command, deep, who, named)
-    } catch (error) {
-      health.report({
-        source: 'gate',
-        type: 'JudgementFailed',
-        severity: 'error',
-        category: 'execution',
-        message: `${command.request.intent} on ${command.request.device} was refused because judging it failed: ${reasonOf(error)}`,
-      })
-      if (command.status !== 'pending') return { commandId: command.request.id, status: 'dispatched', http: 202 }
-      return refuse(
-        command,
-        refusal('failure', 503, `Judging the request failed, so it is refused: ${reasonOf(error)}`.slice(0, 900)),
-      )
-    }
-  }
-
-  const again = (command: Command): void => void judged(command, false, principalOf(command.origin), false)
+  const admission = openAdmission({
+    db: store.db,
+    clock,
+    health,
+    devices,
+    ledger,
+    judge,
+    desk,
+    interlocks,
+    bounds,
+    wait,
+  })
+  const again = (command: Command): void =>
+    void admission.judge({ command, deep: false, who: principalOf(command.origin), named: false })
 
   const hear = (wish: Wish): void => {
     const { command, deep } = commandOf(wish, bounds)
@@ -238,7 +80,9 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       const ask = asks.get(wish.seq)
       asks.delete(wish.seq)
       const who = ask?.who ?? principalOf(wish.origin)
-      void judged(command, deep, who, wish.body.id !== undefined).then((answer) => ask?.answer(answer))
+      void admission
+        .judge({ command, deep, who, named: wish.body.id !== undefined })
+        .then((answer) => ask?.answer(answer))
     })
   }
 

@@ -1,0 +1,230 @@
+// Admission: one request from its arrival through every step to its command, or to the refusal that says why not.
+import type { Kysely } from 'kysely'
+import type { Principal } from '../bus/principal.ts'
+import type { Clock } from '../clock.ts'
+import type { Devices } from '../devices/devices.ts'
+import { reasonOf } from '../errors.ts'
+import type { Health } from '../health/report.ts'
+import type { Tables } from '../store/store.ts'
+import { type Bounds, type Wait } from './bounds.ts'
+import { type Command, findCommand } from './command.ts'
+import type { Desk } from './desk.ts'
+import type { Answer, Interlock } from './gate.ts'
+import { askInterlocks, snapshot } from './interlocks.ts'
+import { type No, type openJudge, refusal } from './judge.ts'
+import type { Ledger } from './ledger.ts'
+
+export interface AdmissionParts {
+  db: Kysely<Tables>
+  clock: Clock
+  health: Pick<Health, 'report'>
+  devices: Pick<Devices, 'get'>
+  ledger: Pick<Ledger, 'ok'>
+  judge: ReturnType<typeof openJudge>
+  desk: Desk
+  /** Read at each request: more may be added. */
+  interlocks: readonly Interlock[]
+  bounds: Bounds
+  wait: Wait
+}
+
+/** A request at the door. */
+export interface Applicant {
+  command: Command
+  /** Its payload nests too deep and was left out. */
+  deep: boolean
+  /** Who asks; undefined when nobody of that origin is known any more. */
+  who: Principal | undefined
+  /** The asker chose the id, so it may have been used before. */
+  named: boolean
+}
+
+export const openAdmission = ({
+  db,
+  clock,
+  health,
+  devices,
+  ledger,
+  judge,
+  desk,
+  interlocks,
+  bounds,
+  wait,
+}: AdmissionParts) => {
+  const refuse = (command: Command, why: No): Answer => {
+    desk.audit(`refused.${why.step}`, command, { reason: why.reason, http: why.http })
+    void desk.close(command, why.outcome, why.reason)
+    return {
+      commandId: command.request.id,
+      status: 'refused',
+      http: why.http,
+      reason: why.reason,
+      ...(why.near === undefined || why.near.length === 0 ? {} : { near: why.near }),
+      ...(why.field === undefined ? {} : { field: why.field }),
+    }
+  }
+
+  /** A refusal that leaves no row, because the id may have one of an earlier command, or there is no room for it. */
+  const turnAway = (command: Command, { step, http, reason }: No): Answer => {
+    const { id, intent } = command.request
+    desk.audit(`refused.${step}`, command, { reason, http })
+    desk.publishResult(command, { id, status: 'refused', intent, reason })
+    return { commandId: id, status: 'refused', http, reason }
+  }
+
+  /** Same id again: the earlier result stands. Another wish under a used id is refused, after the first has its result. */
+  const repeated = async (command: Command, first: Command): Promise<Answer> => {
+    const { id, digest } = command.request
+    const same = first.request.digest === digest && first.origin === command.origin
+    desk.audit(same ? 'duplicate' : 'refused.duplicate', command, { first: first.status, seq: command.requestSeq })
+    await first.closing
+    if (same && first.result === undefined) {
+      return {
+        commandId: id,
+        status: 'duplicate',
+        http: 202,
+        reason: `Asked before and still open (${first.status}); its result follows.`,
+      }
+    }
+    const reason = same
+      ? `Asked before: ${first.result?.status ?? 'closed'}${first.result?.reason === undefined ? '' : `, ${first.result.reason}`}`
+      : `The id '${id}' was used before for another request. Use a new id for each request.`
+    desk.afterResult(first, () =>
+      desk.publishResult(command, {
+        id,
+        status: same ? 'duplicate' : 'refused',
+        intent: command.request.intent,
+        reason: reason.slice(0, 1000),
+      }),
+    )
+    return same
+      ? { commandId: id, status: 'duplicate', http: 202, reason }
+      : { commandId: id, status: 'refused', http: 409, reason }
+  }
+
+  /** Judges one request from its arrival to its `cmd` or its result. */
+  const admit = async (applicant: Applicant): Promise<Answer> => {
+    const { command, who } = applicant
+    const { request } = command
+    const first = desk.find(request.id)
+    if (first !== undefined) return repeated(command, first)
+    command.safe = judge.isSafe(request.device, request.intent)
+    if (!desk.room(command)) {
+      return turnAway(
+        command,
+        refusal(
+          'busy',
+          409,
+          `'${request.device}' or the hub has too many open commands. Wait for their results, then ask again.`,
+        ),
+      )
+    }
+    desk.take(command)
+    const denied = judge.rights(who, request)
+    if (command.safe && denied === undefined)
+      desk.withdraw(request.device, `overtaken by '${request.intent}', which leads to the safe state`)
+    return command.safe ? proceed(applicant, denied) : desk.inTurn(command, () => proceed(applicant, denied))
+  }
+
+  const proceed = async ({ command, deep, named }: Applicant, denied: No | undefined): Promise<Answer> => {
+    const { request, safe } = command
+    if (named) {
+      const earlier = await desk.lookUp(() => findCommand(db, request.id), safe)
+      if (earlier === 'unknown') {
+        desk.release(command)
+        return turnAway(command, unrecorded())
+      }
+      if (earlier !== undefined) {
+        desk.release(command)
+        return repeated(command, earlier)
+      }
+    }
+    desk.audit('request', command, {
+      payload: request.payload,
+      reason: request.reason ?? '',
+      expiresAt: request.expiresAt,
+      seq: command.requestSeq,
+    })
+    desk.keep(command)
+    if (denied !== undefined) return refuse(command, denied)
+    desk.audit('rights', command, {})
+    const wrong = judge.known(request) ?? judge.payload(request, deep) ?? judge.fresh(request, clock.now())
+    if (wrong !== undefined) return refuse(command, wrong)
+    desk.audit('valid', command, { safe })
+    if (!safe) {
+      const blocked =
+        judge.there(request) ??
+        (ledger.ok ? undefined : unrecorded()) ??
+        (await guarded(command)) ??
+        judge.hazard(request)
+      if (blocked !== undefined) return refuse(command, blocked)
+    }
+    return send(command)
+  }
+
+  const guarded = async (command: Command): Promise<No | undefined> => {
+    const said = await askInterlocks(
+      interlocks,
+      command.request,
+      snapshot(devices, clock.now()),
+      bounds.interlockMs,
+      wait,
+    )
+    const against = said.flatMap(({ name, verdict }) => (verdict.ok ? [] : [{ name, reason: verdict.reason }]))
+    desk.audit('interlocks', command, { asked: said.map(({ name }) => name), against: against.map(({ name }) => name) })
+    return against.length === 0
+      ? undefined
+      : refusal(
+          'interlock',
+          403,
+          against
+            .map(({ reason }) => reason)
+            .join('; ')
+            .slice(0, 900),
+        )
+  }
+
+  /** Records that it is about to go out, looks once more, and sends it. */
+  const send = async (command: Command): Promise<Answer> => {
+    const recorded = await desk.record(command)
+    if (!recorded) return refuse(command, unrecorded())
+    // Time passed while interlocks and disk were asked.
+    const late = judge.fresh(command.request, clock.now()) ?? (command.safe ? undefined : judge.there(command.request))
+    if (late !== undefined) return refuse(command, late)
+    if (command.withdrawn !== undefined)
+      return refuse(command, refusal('withdrawn', 409, `Not sent: ${command.withdrawn}.`))
+    const sent = await desk.dispatch(command)
+    if (sent.ok) return { commandId: command.request.id, status: 'dispatched', http: 202 }
+    return { commandId: command.request.id, status: 'refused', http: 503, reason: sent.reason }
+  }
+
+  const unrecorded = (): No =>
+    refusal(
+      'record',
+      503,
+      'The hub cannot record commands just now, so it sends only safe intents. See its health page; ask again when the database answers.',
+    )
+
+  /** Never rejects: what goes wrong inside is a refusal. */
+  const judged = async (applicant: Applicant): Promise<Answer> => {
+    const { command } = applicant
+    try {
+      return await admit(applicant)
+    } catch (error) {
+      health.report({
+        source: 'gate',
+        type: 'JudgementFailed',
+        severity: 'error',
+        category: 'execution',
+        message: `${command.request.intent} on ${command.request.device} was refused because judging it failed: ${reasonOf(error)}`,
+      })
+      if (command.status !== 'pending') return { commandId: command.request.id, status: 'dispatched', http: 202 }
+      return refuse(
+        command,
+        refusal('failure', 503, `Judging the request failed, so it is refused: ${reasonOf(error)}`.slice(0, 900)),
+      )
+    }
+  }
+
+  return { judge: judged }
+}

@@ -1,0 +1,33 @@
+// The part of the hub that is the gate.
+import type { Access } from '../access/access.ts'
+import type { Base } from '../base.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Devices } from '../devices/devices.ts'
+import type { Journal } from '../journal/entry.ts'
+import type { Store } from '../store/store.ts'
+import type { Gate } from './gate.ts'
+import { deviceLimits } from './limits.ts'
+import { openGate } from './open.ts'
+
+interface Above extends Base {
+  bus: Bus
+  store: Store
+  devices: Devices
+  access: Access
+  journal: Journal
+}
+
+export const gatePart = ({ config, clock, log, health, bus, store, devices, access, journal }: Above): Promise<Gate> =>
+  openGate({
+    bus,
+    store,
+    devices,
+    access,
+    clock,
+    log,
+    health,
+    journal,
+    prefix: config.TOPIC_PREFIX,
+    principalOf: access.principalOf,
+    limits: deviceLimits(config.file.limits),
+  })
