@@ -27,7 +27,8 @@ export const run = async (args: readonly string[]): Promise<void> => {
     process.stderr.write(
       `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     )
-    process.exitCode = 1
+    // Whatever a part that failed left behind must not keep the process.
+    process.exit(1)
   }
 }
 
@@ -81,10 +82,10 @@ const ended = (hub: Hub): Promise<{ reopen: boolean; fatal?: string }> =>
     void hub.reopen.then(() => end({ reopen: true }))
   })
 
-const greet = ({ bind, ports, claimCode, times }: Hub): void => {
+const greet = ({ bind, ports, claimCode, readyMs }: Hub): void => {
   const everywhere = bind === '0.0.0.0' || bind === '::'
   const hosts = everywhere ? ['127.0.0.1', ...lanAddresses()] : [bind]
-  say(`\nMillrace is ready after ${((times['ready'] ?? 0) / 1000).toFixed(1)} s.`)
+  say(`\nMillrace is ready after ${(readyMs / 1000).toFixed(1)} s.`)
   for (const host of hosts) {
     const mqtts = ports.mqtts === undefined ? '' : `   mqtts://${host}:${ports.mqtts}`
     say(

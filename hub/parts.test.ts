@@ -1,25 +1,47 @@
 import { expect, test } from 'vitest'
-import { openParts } from './parts.ts'
+import type { Log } from './health/report.ts'
+import { partsOn } from './parts.ts'
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {}, of: () => quiet }
+const said: string[] = []
+const log: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (event, fields) => said.push(`${event} ${JSON.stringify(fields)}`),
+  of: () => log,
+}
+const closing = (name: string) => ({ name, close: () => void said.push(name) })
 
-test('parts stop in the opposite order, and one that fails to stop does not keep the others', async () => {
-  const said: string[] = []
-  const parts = openParts({ ...quiet, error: (event, fields) => said.push(`${event} ${JSON.stringify(fields)}`) })
-  await parts.start('a', 1, () => void said.push('a'))
-  await parts.start('b', Promise.resolve(2), () => Promise.reject(new Error('stuck')))
-  await parts.start('c', 3, (n) => void said.push(`c${n}`))
-  await parts.stop()
-  expect(said).toEqual(['c3', 'part-not-stopped {"name":"b","error":"stuck"}', 'a'])
-  await parts.stop()
+test('each part sees those above it; they stop in the opposite order, whatever one of them does', async () => {
+  said.length = 0
+  const { up, stop, times } = await partsOn({ log, base: 1 })
+    .part('a', ({ base }) => closing(`a${base}`))
+    .part('b', async ({ a }) => ({ name: `b after ${a.name}`, close: () => Promise.reject(new Error('stuck')) }))
+    .part('c', ({ b }) => closing(`c, ${b.name}`))
+    .part('plain', () => 4)
+    .start()
+  expect(up.plain).toBe(4)
+  expect(Object.keys(times)).toEqual(['a', 'b', 'c', 'plain'])
+  await stop()
+  expect(said).toEqual(['c, b after a1', 'part-not-stopped {"name":"b","error":"stuck"}', 'a1'])
+  await stop()
   expect(said).toHaveLength(3)
 })
 
-test('a part that does not start leaves those before it to be stopped', async () => {
-  const said: string[] = []
-  const parts = openParts(quiet)
-  await parts.start('a', 1, () => void said.push('a'))
-  await expect(parts.start('b', Promise.reject(new Error('no port')))).rejects.toThrow('no port')
-  await parts.stop()
+test('when a part does not start, those above it are stopped and its error is told', async () => {
+  said.length = 0
+  const starting = partsOn({ log })
+    .part('a', () => closing('a'))
+    .part('b', () => Promise.reject(new Error('no port')))
+    .part('c', () => closing('c'))
+    .start()
+  await expect(starting).rejects.toThrow('no port')
   expect(said).toEqual(['a'])
+})
+
+test('a part cannot use one that starts after it', () => {
+  partsOn({ log })
+    // @ts-expect-error: `b` is not there yet
+    .part('a', ({ b }) => b as unknown)
+    .part('b', () => 1)
 })

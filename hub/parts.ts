@@ -1,48 +1,83 @@
-// Parts are started downwards and stopped upwards; a part that does not stop in time is left behind and named.
+// A table of parts: started downwards, each seeing those above it; stopped upwards. A part that does not stop in time is left behind and named.
 import { reasonOf } from './errors.ts'
 import type { Log } from './health/report.ts'
 
 const STOP_MS = 2000
 
-export interface Parts {
-  /** Starts a part and remembers how to stop it. When it fails, everything above it has to be stopped by `stop`. */
-  start<T>(name: string, opening: Promise<T> | T, stop?: (part: T) => Promise<void> | void): Promise<T>
-  /** Stops all, the last started first. Never throws. */
-  stop(): Promise<void>
-  /** How long each part took to start, in ms. */
-  times(): Readonly<Record<string, number>>
+/** Parts that hold something have a `close`; it is called once, with a deadline of two seconds. */
+interface Closes {
+  close(): unknown
 }
 
-export const openParts = (log: Log): Parts => {
-  const running: { name: string; stop: () => Promise<void> | void }[] = []
-  const times: Record<string, number> = {}
-  return {
-    async start(name, opening, stop) {
-      const begun = performance.now()
-      const part = await opening
-      times[name] = Math.round((performance.now() - begun) * 10) / 10
-      log.debug('part-started', { name, ms: times[name] })
-      if (stop !== undefined) running.push({ name, stop: () => stop(part) })
-      return part
-    },
-    async stop() {
-      for (let part = running.pop(); part !== undefined; part = running.pop()) {
-        const { name, stop } = part
-        let late: NodeJS.Timeout | undefined
-        try {
-          await Promise.race([
-            stop(),
-            new Promise((_, reject) => {
-              late = setTimeout(() => reject(new Error(`did not stop within ${STOP_MS} ms`)), STOP_MS)
-            }),
-          ])
-        } catch (error) {
-          log.error('part-not-stopped', { name, error: reasonOf(error) })
-        } finally {
-          clearTimeout(late)
-        }
+export interface Running<Up> {
+  /** Every part by its name. */
+  up: Up
+  /** How long each took to start, in ms. */
+  times: Readonly<Record<string, number>>
+  /** Stops all, the last started first. Never throws. */
+  stop(): Promise<void>
+}
+
+export interface PartsTable<Up extends object> {
+  /** Adds a part. `open` is given everything above it; what it resolves to is there for everything below. */
+  part<Name extends string, Part>(
+    name: Name,
+    open: (above: Up) => Promise<Part> | Part,
+  ): PartsTable<Up & Record<Name, Part>>
+  /** Starts them in order. When one does not start, those above it are stopped again and its error is thrown. */
+  start(): Promise<Running<Up>>
+}
+
+interface Row {
+  name: string
+  open: (above: never) => unknown
+}
+
+/** An empty table on top of what every part may use. */
+export const partsOn = <Base extends { log: Log }>(base: Base): PartsTable<Base> => table<Base>(base, [])
+
+const table = <Up extends object>(base: { log: Log }, rows: readonly Row[]): PartsTable<Up> => ({
+  part: (name, open) => table(base, [...rows, { name, open }]),
+  async start() {
+    const up: Record<string, unknown> = { ...base }
+    const times: Record<string, number> = {}
+    const running: { name: string; part: Closes }[] = []
+    const stop = async (): Promise<void> => {
+      for (let last = running.pop(); last !== undefined; last = running.pop())
+        await close(last.name, last.part, base.log)
+    }
+    try {
+      for (const { name, open } of rows) {
+        const begun = performance.now()
+        // Each row was typed against the rows above it when the table was written down.
+        const part = await open(up as never)
+        times[name] = Math.round((performance.now() - begun) * 10) / 10
+        up[name] = part
+        if (hasClose(part)) running.push({ name, part })
       }
-    },
-    times: () => times,
+    } catch (error) {
+      await stop()
+      throw error
+    }
+    return { up: up as Up, times, stop }
+  },
+})
+
+const hasClose = (part: unknown): part is Closes =>
+  typeof part === 'object' && part !== null && 'close' in part && typeof part.close === 'function'
+
+const close = async (name: string, part: Closes, log: Log): Promise<void> => {
+  let late: NodeJS.Timeout | undefined
+  try {
+    await Promise.race([
+      part.close(),
+      new Promise((_, reject) => {
+        late = setTimeout(() => reject(new Error(`did not stop within ${STOP_MS} ms`)), STOP_MS)
+      }),
+    ])
+  } catch (error) {
+    log.error('part-not-stopped', { name, error: reasonOf(error) })
+  } finally {
+    clearTimeout(late)
   }
 }

@@ -25,8 +25,8 @@ export interface Watched {
 
 const EVERY_MS = 1000
 
-/** Returns the function that ends it. */
-export const watchHub = ({
+/** Watches until it is closed. */
+export const watchPart = ({
   bus,
   broker,
   journal,
@@ -36,7 +36,7 @@ export const watchHub = ({
   health,
   clock,
   log,
-}: Watched): (() => void) => {
+}: Watched): { close(): void } => {
   const { gauge } = health.metrics
   const each = (values: object) =>
     Object.entries(values).flatMap(([kind, value]: [string, unknown]) =>
@@ -78,5 +78,5 @@ export const watchHub = ({
   }
   tell()
   const timer = setInterval(tell, EVERY_MS)
-  return () => clearInterval(timer)
+  return { close: () => clearInterval(timer) }
 }

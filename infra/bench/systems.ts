@@ -87,6 +87,15 @@ export default rows
 declare module '#hub' { interface Topics extends PayloadsOf<typeof rows> {} }
 `,
     )
+    writeFileSync(
+      join(plugins, 'bench/plugin.ts'),
+      `import { NEVER } from 'rxjs'
+import { z } from 'zod'
+import { definePlugin } from '#hub/plugin'
+import topics from './topics.ts'
+export default definePlugin({ id: 'bench', title: 'Topics of the benchmark', config: z.object({}), handles: [], publishes: [], topics, start: () => NEVER })
+`,
+    )
     for (let n = 0; n < rules; n++) {
       writeFileSync(
         join(flows, `bench-${n}.ts`),

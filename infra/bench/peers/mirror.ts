@@ -1,7 +1,8 @@
 // Sends every byte of every PUBLISH straight back: how fast the generator itself can go.
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { generate, parser } from 'mqtt-packet'
 
+let subscriber: Socket | undefined
 const server = createServer((socket) => {
   const parse = parser({ protocolVersion: 4 })
   let open = false
@@ -20,7 +21,6 @@ const server = createServer((socket) => {
     else parse.parse(chunk)
   })
 })
-let subscriber: import('node:net').Socket | undefined
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
   process.stdout.write(`${typeof address === 'object' && address !== null ? address.port : 0}\n`)

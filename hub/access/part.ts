@@ -1,0 +1,42 @@
+// The part of the hub that is access: people, credentials and keys, joined to owners, plugins and other people's conventions; and the claim.
+import type { Base } from '../base.ts'
+import type { Found } from '../plugins/host.ts'
+import { pluginTopics } from '../plugins/rights.ts'
+import type { Settings } from '../store/settings.ts'
+import type { Store } from '../store/store.ts'
+import { nativeCommands } from '../topics/native.ts'
+import type { TopicTable } from '../topics/table.ts'
+import type { Access } from './access.ts'
+import { type Claim, openClaim } from './claim.ts'
+import { matcher } from './filters.ts'
+import { openAccess } from './open.ts'
+
+interface Above extends Base {
+  store: Store
+  table: TopicTable
+  found: Found
+}
+
+export const accessPart = async ({ config, clock, log, health, later, store, table, found }: Above) => {
+  const commands = nativeCommands.map(matcher)
+  const access = await openAccess({
+    store,
+    dataDir: config.DATA_DIR,
+    clock,
+    log: log.of('access'),
+    health,
+    prefix: config.TOPIC_PREFIX,
+    table,
+    ownerOf: (device) => later.devices?.ownerOf(device),
+    claimOwner: (device, owner) => later.devices?.claim(device, owner),
+    nativeCommands: (topic) => commands.some((matches) => matches(topic)),
+    pluginTopics: pluginTopics(found, table),
+    adminUser: config.ADMIN_USER,
+    adminPassword: config.ADMIN_PASSWORD,
+  })
+  later.access = access
+  return access
+}
+
+export const claimPart = ({ clock, log, access, settings }: Base & { access: Access; settings: Settings }): Claim =>
+  openClaim({ access, settings, clock, log: log.of('access') })

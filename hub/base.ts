@@ -1,0 +1,38 @@
+// What every part of the hub may use: the settings, the time, the log, health. Started before the table of parts.
+import type { Access } from './access/access.ts'
+import type { OpenBus } from './bus/open.ts'
+import { type Clock, wallClock } from './clock.ts'
+import type { Config } from './config.ts'
+import type { OpenDevices } from './devices/open.ts'
+import { type Correlation, openCorrelation } from './health/correlation.ts'
+import { openHealth, type OpenHealth } from './health/health.ts'
+import { openLog, type OpenLog } from './health/log.ts'
+import type { Journal } from './journal/entry.ts'
+
+export interface Base {
+  config: Config
+  clock: Clock & { resume(from: number): void }
+  log: OpenLog
+  health: OpenHealth
+  correlation: Correlation
+  /** What is not ready yet, by name; empty when the hub can work. */
+  waiting: Set<string>
+  /** Parts that ask each other: whoever comes later puts itself here, and is asked through it. */
+  later: { journal?: Journal; bus?: OpenBus; access?: Access; devices?: OpenDevices }
+}
+
+export const openBase = (config: Config): Base => {
+  const correlation = openCorrelation()
+  const log = openLog({ level: config.LOG_LEVEL, correlation })
+  const later: Base['later'] = {}
+  const clock = wallClock((byMs) => later.journal?.note('clock-step', { byMs }))
+  return {
+    config,
+    clock,
+    log,
+    correlation,
+    later,
+    health: openHealth({ clock, log }),
+    waiting: new Set(['store', 'journal', 'broker', 'plugins', 'flows', 'web']),
+  }
+}
