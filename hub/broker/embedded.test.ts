@@ -156,6 +156,14 @@ for (const protocolVersion of [4, 5] as const) {
   })
 }
 
+test('MQTT 3.1 clients are let in, with ids longer than 23 characters too', async () => {
+  await using hub = await openTestBroker()
+  const clientId = 'ada-with-a-rather-long-client-id'
+  const ada = await hub.client('ada', { clientId, protocolId: 'MQIsdp', protocolVersion: 3 })
+  await ada.publishAsync('load/a', 'x', { qos: 1 })
+  expect(hub.broker.clients().map(({ protocol }) => protocol)).toEqual([3])
+})
+
 test('the hub decides QoS and retain, for delivery and for the store', async () => {
   await using hub = await openTestBroker()
   hub.intake.policy = (draft) => ({ ...draft, qos: 1, retain: draft.topic.endsWith('/state') })
