@@ -8,7 +8,7 @@ import { devicesPart } from './devices/part.ts'
 import { gatePart } from './gate/part.ts'
 import { watchPart } from './health/watch.ts'
 import { claimPortsPart, metricsPart, tlsPart, webPart } from './http/part.ts'
-import { journalPart } from './journal/part.ts'
+import { journalPart, retentionPart } from './journal/part.ts'
 import { partsOn } from './parts.ts'
 import { foundPart, pluginsPart, tablePart } from './plugins/part.ts'
 import { runnerPart } from './runner/part.ts'
@@ -25,6 +25,7 @@ export const parts = (config: Config) =>
     .part('table', tablePart) //            every topic: core, and each plugin's
     .part('sessions', sessionsPart) //      retained messages, subscriptions, queues of MQTT clients
     .part('journal', journalPart) //        the record of every message
+    .part('retention', retentionPart) //    how long it is kept
     .part('bus', busPart) //                the one way in; bounded edges to everyone inside
     .part('access', accessPart) //          who may do what
     .part('devices', devicesPart) //        who is there, and who owns it

@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import project from '../../package.json' with { type: 'json' }
 import type { Base } from '../base.ts'
+import type { Journal } from './entry.ts'
 import { openJournal } from './journal.ts'
 import { keepWithin, wordsOf } from './keep.ts'
 
-export const journalPart = async ({ config, clock, log, health, waiting, later }: Base) => {
+export const journalPart = async ({ config, clock, health, waiting, later }: Base): Promise<Journal> => {
   const journal = await openJournal(join(config.DATA_DIR, 'journal'), {
     durability: config.DURABILITY,
     clock,
@@ -14,15 +15,18 @@ export const journalPart = async ({ config, clock, log, health, waiting, later }
   })
   later.journal = journal
   clock.resume(journal.lastAt)
-  journal.note('hub-start', { version: project.version, node: process.version })
-  const endTidying = keepWithin(journal, config.file.journal, { clock, log, health })
   waiting.delete('journal')
+  return journal
+}
+
+/** Notes the start and the stop of the hub, and deletes old segments between them. */
+export const retentionPart = ({ config, clock, log, health, journal }: Base & { journal: Journal }) => {
+  journal.note('hub-start', { version: project.version, node: process.version })
+  const end = keepWithin(journal, config.file.journal, { clock, log, health })
   return {
-    ...journal,
-    close: () => {
-      endTidying()
+    close() {
+      end()
       journal.note('hub-stop', {})
-      return journal.close()
     },
   }
 }

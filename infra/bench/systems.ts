@@ -150,7 +150,7 @@ export default flow((from) =>
       }
       if (items.length === rules && items.every(({ status }) => status === 'running')) break
       if (Date.now() > late) throw new Error(`the flows do not run: ${JSON.stringify(items.slice(0, 2))}`)
-      await new Promise((next) => setTimeout(next, 200))
+      await new Promise((next) => setTimeout(next, 1000))
     }
     hub.stdout.resume()
     hub.stderr.resume()
