@@ -261,9 +261,13 @@ export const openLink = (options: LinkOptions): Link => {
     })
     started.process.on('error', (error) => end(one, reasonOf(error)))
     // `close` comes after all that was written has been read.
-    started.process.on('close', (code, signal) => end(one, `exit ${code ?? signal}`))
+    let complaint = ''
+    started.process.on('close', (code, signal) => end(one, `exit ${code ?? signal}${complaint}`))
     eachLine(started.process.stdout, (line) => log.debug('flows say', { line }))
-    eachLine(started.process.stderr, (line) => log.warn('flows process says', { line }))
+    eachLine(started.process.stderr, (line) => {
+      log.warn('flows process says', { line })
+      if (complaint === '' && /^(FATAL ERROR|\w*Error\b)/.test(line)) complaint = `: ${line}`
+    })
     const { markerFd } = started
     sentAt = clock.stamp()
     const setup = { flowsDir, topicFiles: [...topicFiles], prefix, at: sentAt, loadMs: limits.loadMs }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Principal } from '../bus/principal.ts'
 import { message } from '../streams/message.ts'
 import { testbed, type Testbed } from './testbed.ts'
@@ -340,4 +341,36 @@ test('the state of flows is on a retained topic', async () => {
 test('a folder that is not there has no flows', async () => {
   const bed = await testbed({})
   expect(bed.runner.flows()).toEqual([])
+})
+
+const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+
+test('flows hear and say the topics that plugins bring', async () => {
+  const bed = await testbed(
+    {
+      'seen.ts': `import { map } from 'rxjs'
+import { flow, message } from '#hub'
+export default flow((from) => from('cameras/{camera}/detection').pipe(
+  map(({ params, payload }) => message('cameras/{camera}/alarm', params, { label: payload.label })),
+))
+`,
+    },
+    {},
+    [fixture('camera-topics.ts')],
+  )
+  bed.bus.publishBytes(
+    { kind: 'plugin', id: 'cameras', roles: [] },
+    'jarvis/cameras/hall/detection',
+    Buffer.from('{"label":"cat"}'),
+  )
+  await bed.until(() => bed.bus.log.some(({ topic }) => topic === 'jarvis/cameras/hall/alarm'))
+  expect(bed.bus.log.at(-1)?.payload.toString()).toBe('{"label":"cat"}')
+})
+
+test('a topic file that brings no table is named, and the hub goes on without flows', async () => {
+  const bed = await testbed({ 'a.ts': echo('a') }, {}, [fixture('time-operators.ts')])
+  await bed.until(() => bed.reports.length > 0)
+  expect(bed.reports[0]?.message).toContain('time-operators.ts exports no topic table')
+  expect(bed.health.get('flows')).toMatchObject({ word: 'degraded' })
+  expect(bed.flow('a').status).toBe('restarting')
 })

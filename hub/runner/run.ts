@@ -222,7 +222,9 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     health.report(processReport(why, culprit?.file.id))
     for (const flow of byNumber) {
       if (flow.status !== 'running' && flow.status !== 'starting') continue
-      journal.note('flow-stop', { flow: flow.file.id, version: flow.file.version, reason: `the process ended: ${why}` })
+      const { id, version } = flow.file
+      if (flow.status === 'running')
+        journal.note('flow-stop', { flow: id, version, reason: `the process ended: ${why}` })
       if (flow === culprit) {
         link.stop(flow.number)
         blame(flow, { message: `the process of flows ended in its turn: ${why}` })

@@ -10,6 +10,8 @@ import type { NoteKind } from '../journal/entry.ts'
 import { type MemoryBus, memoryBus } from '../testing/memory-bus.ts'
 import type { RunnerLimits } from './limits.ts'
 import { startRunner } from './run.ts'
+import { core } from '../topics/core.ts'
+import { loadTopicTables } from './topic-files.ts'
 import type { FlowView, Runner } from './runner.ts'
 
 export interface Testbed {
@@ -30,14 +32,18 @@ export interface Testbed {
 const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => QUIET }
 
 /** Files by name. Starts the runner and stops it when the test is over. */
-export const testbed = async (files: Record<string, string>, limits: Partial<RunnerLimits> = {}): Promise<Testbed> => {
+export const testbed = async (
+  files: Record<string, string>,
+  limits: Partial<RunnerLimits> = {},
+  topicFiles: readonly string[] = [],
+): Promise<Testbed> => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'millrace-flows-'))
   for (const [name, text] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(dir, name)), { recursive: true })
     await writeFile(path.join(dir, name), text)
   }
   const clock = wallClock()
-  const bus = memoryBus({ clock })
+  const bus = memoryBus({ clock, tables: await loadTopicTables(topicFiles).catch(() => [core]) })
   const reports: ErrorReport[] = []
   const notes: Testbed['notes'] = []
   const health: Testbed['health'] = new Map()
@@ -45,7 +51,7 @@ export const testbed = async (files: Record<string, string>, limits: Partial<Run
   let handed = 1_000_000
   const runner = await startRunner({
     flowsDir: dir,
-    topicFiles: [],
+    topicFiles,
     bus: {
       raw(filter, edge, heard) {
         take = heard
