@@ -102,6 +102,14 @@ const main = async (setup: Setup): Promise<void> => {
   const make = publishes(setup)
   let i = 0
 
+  /** Until nothing has come for a third of a second, so that one order's rest does not run into the next. */
+  const quiet = async (): Promise<void> => {
+    for (let seen = -1, tries = 0; seen !== received && tries < 60; tries++) {
+      seen = received
+      await new Promise((next) => setTimeout(next, 333))
+    }
+  }
+
   const drive = async ({ rate, ms, window }: Order): Promise<Figures> => {
     const [before, cpu, begun] = [received, process.cpuUsage(), performance.now()]
     latencies = []
@@ -130,7 +138,7 @@ const main = async (setup: Setup): Promise<void> => {
     const took = performance.now() - begun
     const got = received - before
     const used = process.cpuUsage(cpu)
-    if (rate > 0) await new Promise((next) => setTimeout(next, 200))
+    await quiet()
     latencies.sort((a, b) => a - b)
     const at = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? Number.NaN
     return {
