@@ -80,7 +80,7 @@ export class Writer {
     const reason = this.#closed ? 'The journal is closed.' : (this.broken ?? this.#tooMuch())
     if (reason !== undefined) {
       this.refused++
-      if (done !== undefined) process.nextTick(done, new Recoverable('UNAVAILABLE', reason))
+      if (done !== undefined) process.nextTick(tell, done, new Recoverable('UNAVAILABLE', reason))
       return
     }
     const item: Waiting = { entry, done, bytes: sizeOf(entry) }

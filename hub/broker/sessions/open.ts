@@ -4,9 +4,10 @@ import { dirname } from 'node:path'
 import { type Clock, wallClock } from '../../clock.ts'
 import { Fatal, reasonOf } from '../../errors.ts'
 import type { Log } from '../../health/report.ts'
+import { openDrops } from './drops.ts'
 import { DEFAULT_SESSION_LIMITS, type SessionLimits } from './limits.ts'
 import { Model } from './model.ts'
-import { type SessionStore, StoredSessions } from './store.ts'
+import { type SessionStore, sessionStore } from './store.ts'
 import { openWriting } from './writing.ts'
 
 export type { SessionStore } from './store.ts'
@@ -27,8 +28,6 @@ export interface SessionStoreOptions {
   /** How long to wait before trying a broken disk again. Default 2,000 ms. */
   retryMs?: number
 }
-
-const SWEEP_MS = 60_000
 
 /** Opens the store. Throws Fatal, with what to do, when the file cannot be used, is damaged, in use, or of a newer version. */
 export const openSessionStore = async (options: SessionStoreOptions): Promise<SessionStore> => {
@@ -58,7 +57,6 @@ export const openSessionStore = async (options: SessionStoreOptions): Promise<Se
     },
     retryMs: options.retryMs ?? 2000,
   })
-  const store = new StoredSessions({ model, writing, limits, clock, log, onDropped, sweepMs: SWEEP_MS })
-  await store.begin()
-  return store
+  const drops = openDrops(() => clock.now(), onDropped)
+  return sessionStore({ model, writing, limits, clock, log, drops })
 }

@@ -9,10 +9,11 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Fatal } from '../../errors.ts'
 import { openSessionStore, type SessionStoreOptions } from './open.ts'
+import { openDrops } from './drops.ts'
 import { DEFAULT_SESSION_LIMITS } from './limits.ts'
 import { Model } from './model.ts'
 import type { Packet } from './packets.ts'
-import { type SessionStore, StoredSessions } from './store.ts'
+import { type SessionStore, sessionStore } from './store.ts'
 import { openWriting } from './writing.ts'
 
 let dir: string
@@ -249,7 +250,7 @@ test('sessions end when nobody comes back, also over a restart; connected ones s
   await store.addSubscriptions({ id: 'old', version: 4 } as { id: string }, [{ topic: 'x', qos: 1 }])
   await store.outgoingEnqueueCombi(await store.subscriptionsByTopic('x'), message(1, { topic: 'x' }))
   const sweep = async () => {
-    ;(store as SessionStore & { sweep(): void }).sweep()
+    store.sweep()
     await until('stored', () => store.sizes().pending === 0)
   }
   await sweep()
@@ -308,9 +309,8 @@ test('a disk that takes no more: refused with a sentence, and it goes on by itse
     retryMs: 20,
   })
   const clock = { now: () => 1_000_000 }
-  const parts = { model, writing, limits: DEFAULT_SESSION_LIMITS, clock, log, onDropped: () => {}, sweepMs: 60_000 }
-  const store = new StoredSessions(parts)
-  await store.begin()
+  const drops = openDrops(clock.now, () => {})
+  const store = await sessionStore({ model, writing, limits: DEFAULT_SESSION_LIMITS, clock, log, drops })
   open.push(store)
   await store.storeRetained(message(1))
   await store.outgoingEnqueue({ clientId: 'one' }, message(1))

@@ -1,0 +1,82 @@
+// How sessions begin and end: room for new ones, deadlines by who is connected, age of what waits.
+import { Recoverable } from '../../errors.ts'
+import type { Context } from './context.ts'
+import { noop, stored } from './context.ts'
+import type { Waiting } from './queue.ts'
+import { DO } from './schema.ts'
+import { isEmpty, lifeOf, rowOf, type Session } from './session.ts'
+import { type Change, change } from './writing.ts'
+
+/** The session of a client; a new one gets its row, if there is room for one. Throws Recoverable when there is none. */
+export const admitted = ({ model, limits }: Context, clientId: string): { session: Session; changes: Change[] } => {
+  const before = model.sessions.get(clientId)
+  if (before !== undefined) return { session: before, changes: [] }
+  if (model.sessions.size >= limits.sessions) {
+    const advice = 'Connect with a clean session, or let unused ones expire.'
+    throw new Recoverable('UNAVAILABLE', `There are ${limits.sessions} sessions already. ${advice}`)
+  }
+  const session = model.session(clientId)
+  return { session, changes: [rowOf(session)] }
+}
+
+/** A session in which nothing is left is no session. */
+export const tidied = ({ model }: Context, session: Session): Change[] => {
+  if (!isEmpty(session)) return []
+  model.sessions.delete(session.id)
+  return [change(DO.endSession, session.id)]
+}
+
+/** Removes all of a session but its will, which is the broker's to publish. */
+export const ended = ({ model, writing }: Context, session: Session): Change[] => {
+  const changes: Change[] = []
+  for (const filter of [...session.subscriptions.keys()]) model.unsubscribe(session, filter)
+  for (const waiting of [...session.queue]) changes.push(...model.dequeue(session, waiting, writing))
+  session.incoming.clear()
+  model.sessions.delete(session.id)
+  const { id } = session
+  changes.push(change(DO.unsubscribeAll, id), change(DO.completeAll, id), change(DO.endSession, id))
+  return changes
+}
+
+/** Ends sessions nobody came back to and messages that waited too long; sets and lifts deadlines. */
+export const sweep = (context: Context): void => {
+  const { model, writing, clock, limits, drops } = context
+  const now = clock.now()
+  const changes: Change[] = []
+  for (const session of [...model.sessions.values()]) {
+    for (const waiting of [...older(session, now - limits.maxAgeMs)]) {
+      changes.push(...model.dequeue(session, waiting, writing))
+      drops.add(session.id, 'age')
+    }
+    changes.push(...deadlineOf(context, session, now))
+  }
+  stored(context, changes).catch(noop)
+}
+
+const deadlineOf = (context: Context, session: Session, now: number): Change[] => {
+  const { engine, limits, log } = context
+  const clients = engine.clients ?? {}
+  const connection = Object.hasOwn(clients, session.id) ? clients[session.id] : undefined
+  if (connection !== undefined) {
+    const expiry = connection.version === 5 ? connection.sessionExpiryInterval : undefined
+    if (session.deadline === undefined && session.expiry === expiry) return []
+    session.deadline = undefined
+    session.expiry = expiry
+    return [rowOf(session)]
+  }
+  if (session.deadline === undefined) {
+    session.deadline = now + lifeOf(session, limits.maxAgeMs)
+    return [rowOf(session)]
+  }
+  if (session.deadline > now) return []
+  log.info('session-expired', { clientId: session.id, queued: session.queue.size })
+  return ended(context, session)
+}
+
+/** Messages queued before `bound`; they stand at the head. */
+const older = function* ({ queue }: Session, bound: number): Generator<Waiting> {
+  for (const waiting of queue) {
+    if (waiting.at >= bound) return
+    yield waiting
+  }
+}
