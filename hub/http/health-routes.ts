@@ -55,10 +55,21 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
   })
 
   return (app) => {
-    app.get('/health', { config: open, schema: { tags: ['health'], response: { 200: HealthAnswer } } }, () => ({
-      ...summary(),
-      parts: health.parts().map(({ part, status, since }) => ({ part, status, since: iso(since) })),
-    }))
+    app.get(
+      '/health',
+      {
+        config: open,
+        schema: {
+          tags: ['health'],
+          summary: 'How the hub and each part is, in words',
+          response: { 200: HealthAnswer },
+        },
+      },
+      () => ({
+        ...summary(),
+        parts: health.parts().map(({ part, status, since }) => ({ part, status, since: iso(since) })),
+      }),
+    )
 
     app.get(
       '/api/health',
@@ -66,6 +77,7 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
         config: { may: 'health.read' },
         schema: {
           tags: ['health'],
+          summary: 'The same with what to do about each part',
           response: {
             200: HealthAnswer.extend({
               parts: z.array(
@@ -84,6 +96,7 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
         config: open,
         schema: {
           tags: ['health'],
+          summary: 'The process lives',
           response: { 200: z.object({ status: z.literal('ok'), hub: z.literal('millrace') }) },
         },
       },
@@ -92,7 +105,14 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
 
     app.get(
       '/readyz',
-      { config: open, schema: { tags: ['health'], response: { 200: z.object({ status: z.literal('ready') }) } } },
+      {
+        config: open,
+        schema: {
+          tags: ['health'],
+          summary: 'Whether the hub can work now; 503 with the list of what is missing',
+          response: { 200: z.object({ status: z.literal('ready') }) },
+        },
+      },
       () => {
         const waitingFor = notReady()
         if (waitingFor.length === 0) return { status: 'ready' as const }
@@ -102,7 +122,10 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
 
     app.get(
       '/metrics',
-      { config: { may: 'metrics.read' }, schema: { tags: ['health'], description: 'Prometheus text.' } },
+      {
+        config: { may: 'metrics.read' },
+        schema: { tags: ['health'], summary: 'Counters, gauges and histograms as Prometheus text' },
+      },
       async (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await health.metrics.text()),
     )
 
@@ -112,6 +135,7 @@ export const healthRoutes = (parts: HealthRoutesParts): Routes => {
         config: { may: 'errors.read' },
         schema: {
           tags: ['health'],
+          summary: 'Error events of the last hours, newest first',
           querystring: ErrorsQuery,
           response: { 200: z.object({ items: z.array(ErrorEvent) }) },
         },

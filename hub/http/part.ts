@@ -51,26 +51,22 @@ interface Above extends Base {
   claim: Claim
 }
 
+/** Without these the hub cannot do its work. */
+const REQUIRED = new Set(['store', 'journal', 'sessions', 'broker', 'audit'])
+
+/** What has not started yet, and what is needed and broken. */
+const missing = ({ waiting, health }: Pick<Base, 'waiting' | 'health'>): string[] => [
+  ...waiting,
+  ...health.parts().flatMap(({ part, status }) => (status === 'unhealthy' && REQUIRED.has(part) ? [part] : [])),
+]
+
 /** Every route of the hub. */
-const routes = ({
-  config,
-  clock,
-  health,
-  waiting,
-  store,
-  errors,
-  journal,
-  access,
-  devices,
-  gate,
-  tls,
-  plugins,
-  runner,
-  claim,
-}: Above) => {
+const routes = (above: Above) => {
+  const { config, clock, health, waiting, store, errors, journal, access, devices, gate, tls, plugins, runner, claim } =
+    above
   const prefix = config.TOPIC_PREFIX
   return [
-    healthRoutes({ health, clock, version: project.version, notReady: () => [...waiting], errors }),
+    healthRoutes({ health, clock, version: project.version, notReady: () => missing(above), errors }),
     caRoutes(tls),
     accessRoutes({ access, claim, prefix }),
     deviceRoutes({ devices, access }),

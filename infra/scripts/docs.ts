@@ -114,7 +114,6 @@ const strip = (schema: object): object =>
 interface Operation {
   summary?: string
   description?: string
-  'x-right'?: string
   parameters?: { name: string; in: string; required?: boolean }[]
   requestBody?: { content?: Record<string, { schema?: Property }> }
   responses?: Record<string, unknown>
@@ -151,12 +150,12 @@ const api = async (): Promise<string> => {
       .flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, operation]) => [
           `\`${method.toUpperCase()} ${path}\``,
-          operation['x-right'] ?? '',
+          /Takes the right `([^`]+)`/.exec(operation.description ?? '')?.[1] ?? '',
           [
             ...(operation.parameters ?? []).filter((p) => p.in === 'query').map((p) => `?${p.name}`),
             ...Object.keys(Object.values(operation.requestBody?.content ?? {})[0]?.schema?.properties ?? {}),
           ].join(' '),
-          operation.summary ?? operation.description ?? '',
+          (operation.summary ?? operation.description ?? '').replace(/ ?Takes the right `[^`]+`\./, ''),
         ]),
       )
     return [
