@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import type { Store } from '../store/store.ts'
 import { silent } from '../testing/stores.ts'
 import { nativeCommands } from '../topics/native.ts'
-import { matches } from './filters.ts'
+import { matches } from '../bus/filters.ts'
 import { type AccessParts, openAccess } from './open.ts'
 
 /** A clock that stands until it is moved. */

@@ -8,7 +8,7 @@ import { nativeCommands } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 import type { Access } from './access.ts'
 import { type Claim, openClaim } from './claim.ts'
-import { matcher } from './filters.ts'
+import { matcher } from '../bus/filters.ts'
 import { openAccess } from './open.ts'
 
 interface Above extends Base {

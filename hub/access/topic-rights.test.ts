@@ -6,7 +6,7 @@ import { nativeCommands } from '../topics/native.ts'
 import { topics } from '../topics/row.ts'
 import { topicTable } from '../topics/table.ts'
 import { z } from 'zod'
-import { matches } from './filters.ts'
+import { matches } from '../bus/filters.ts'
 import { openTopicRights } from './topic-rights.ts'
 
 const cameras = topics({

@@ -2,7 +2,7 @@
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { originOf, type Principal, ROLES } from '../bus/principal.ts'
 import type { TopicTable } from '../topics/table.ts'
-import { contains, isFilter, isTopic, matcher, overlaps } from './filters.ts'
+import { contains, isFilter, isTopic, matcher, overlaps } from '../bus/filters.ts'
 import { deviceTopics, may, readableTopics, reservedRoots, rightFor, scopedTopics, writableTopics } from './policy.ts'
 
 export interface TopicParts {

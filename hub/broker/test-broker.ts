@@ -11,7 +11,7 @@ import type { Health, Log } from '../health/report.ts'
 import { no, YES, type Intake, type MqttRights } from './broker.ts'
 import { openEmbeddedBroker, type EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded.ts'
 import type { Persistence } from './persistence.ts'
-import { filterHolds } from './test-filters.ts'
+import { contains } from '../bus/filters.ts'
 
 export interface LogLine {
   level: string
@@ -102,12 +102,12 @@ export const testRights = (): TestRights => {
       return person.principal
     },
     mayPublish: (who, topic) =>
-      topic.endsWith('/cmd') || !byOrigin(who)?.publish.some((filter) => filterHolds(filter, topic))
+      topic.endsWith('/cmd') || !byOrigin(who)?.publish.some((filter) => contains(filter, topic))
         ? no('not your topic')
         : YES,
     maySubscribe: (who, filter) =>
-      byOrigin(who)?.read.some((own) => filterHolds(own, filter)) ? YES : no('not yours to read'),
-    mayRead: (who, topic) => byOrigin(who)?.read.some((own) => filterHolds(own, topic)) ?? false,
+      byOrigin(who)?.read.some((own) => contains(own, filter)) ? YES : no('not yours to read'),
+    mayRead: (who, topic) => byOrigin(who)?.read.some((own) => contains(own, topic)) ?? false,
     onRevoked(tell) {
       heard.add(tell)
       return () => heard.delete(tell)

@@ -24,6 +24,8 @@ export interface PublishOptions {
   n?: number
   /** `commit`: nobody gets it before the journal has it (a `cmd` that is not of the stop class). Default `accept`. */
   after?: 'accept' | 'commit'
+  /** Asked once more when a message that waits for the journal could go out; false keeps it in. */
+  still?: () => boolean
   /** Called once when the journal has it, or with the error. */
   committed?: (error?: Error) => void
 }

@@ -164,6 +164,18 @@ test('a command waits for the journal, and an ack is caused by the command it an
   expect(ack).toMatchObject({ cause: cmd.seq, correlation: 'k' })
 })
 
+test('a message that waited for the journal too long does not go out any more', async () => {
+  const heard: Envelope[] = []
+  bus.raw('jarvis/devices/+/cmd', { name: 'x' }, (e) => heard.push(e))
+  const at = '2026-01-01T00:00:00Z'
+  const cmd = { id: 'c1', intent: 'x', requestedBy: 'p', issuedAt: at, expiresAt: at }
+  bus.publish(GATE, message('devices/{device}/cmd', { device: 'dust' }, cmd), { after: 'commit', still: () => false })
+  commit()
+  await tick()
+  expect(heard).toEqual([])
+  expect(entries).toHaveLength(1)
+})
+
 test('inside, too, nobody publishes without the right or against the schema', () => {
   const flow = { kind: 'flow', id: 'f', roles: [] } as const
   expect(() => bus.publishBytes(flow, 'jarvis/devices/dust/cmd', Buffer.from('{}'))).toThrow(/may not publish/)

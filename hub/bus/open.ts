@@ -126,9 +126,10 @@ export const openBus = (parts: BusParts): OpenBus => {
     return { qos, retain }
   }
 
-  const keep = (envelope: Envelope): Envelope => {
-    if (!envelope.retain || envelope.bad) return envelope
-    if (retained.set(envelope)) return envelope
+  /** Whether a retained message finds room. */
+  const roomFor = (envelope: Envelope): boolean => {
+    if (envelope.bad) return false
+    if (retained.fits(envelope)) return true
     health.report({
       source: 'broker',
       type: 'RetainedFull',
@@ -136,7 +137,7 @@ export const openBus = (parts: BusParts): OpenBus => {
       category: 'resource',
       message: `${envelope.topic} is delivered but not retained: the hub keeps at most 100,000 retained topics and 256 MiB. Clear topics that are not used any more (publish an empty retained payload).`,
     })
-    return { ...envelope, retain: false }
+    return false
   }
 
   const enter = (draft: Draft, match: TopicMatch | undefined, committed: (error?: Error) => void): Envelope => {
@@ -155,10 +156,12 @@ export const openBus = (parts: BusParts): OpenBus => {
     }
     const message = match !== undefined && (retain || EAGER.has(match.key)) ? decoded(base, match) : undefined
     const placed = match === undefined ? base : threads.place(base, match, message)
-    const envelope = keep(placed.bad && retain ? { ...placed, retain: false } : placed)
+    const envelope = retain && !roomFor(placed) ? { ...placed, retain: false } : placed
     counts.accepted++
     if (except.match(envelope.topic).length > 0) setImmediate(committed)
     else journal.append(entryOf(envelope), committed)
+    // After the append: a segment that begins with this entry begins with the set as it was before.
+    if (envelope.retain) retained.set(envelope)
     return envelope
   }
 
@@ -189,7 +192,7 @@ export const openBus = (parts: BusParts): OpenBus => {
         )
     }
     const envelope = enter(draft, match, (error) => {
-      if (late && error === undefined) give(envelope)
+      if (late && error === undefined && (options.still?.() ?? true)) give(envelope)
       options.committed?.(error)
     })
     if (!late) give(envelope)

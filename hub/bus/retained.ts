@@ -2,8 +2,10 @@
 import type { Envelope } from './envelope.ts'
 
 export interface Retained {
-  /** Keeps it, or clears the topic when the payload is empty. False when a bound is reached and the topic is new. */
-  set(envelope: Envelope): boolean
+  /** Whether it can be kept within the bounds. */
+  fits(envelope: Pick<Envelope, 'topic' | 'payload'>): boolean
+  /** Keeps it, or clears the topic when the payload is empty. */
+  set(envelope: Envelope): void
   get(topic: string): Envelope | undefined
   all(): Iterable<Envelope>
   readonly size: number
@@ -14,18 +16,15 @@ export const openRetained = ({ topics = 100_000, bytes = 256 * 2 ** 20 } = {}): 
   const kept = new Map<string, Envelope>()
   let size = 0
   return {
+    fits({ topic, payload }) {
+      const old = kept.get(topic)
+      const grown = size - (old?.payload.length ?? 0) + payload.length
+      return payload.length === 0 || (grown <= bytes && (old !== undefined || kept.size < topics))
+    },
     set(envelope) {
-      const old = kept.get(envelope.topic)
-      if (envelope.payload.length === 0) {
-        kept.delete(envelope.topic)
-        size -= old?.payload.length ?? 0
-        return true
-      }
-      const grown = size - (old?.payload.length ?? 0) + envelope.payload.length
-      if (grown > bytes || (old === undefined && kept.size >= topics)) return false
-      size = grown
-      kept.set(envelope.topic, envelope)
-      return true
+      size += envelope.payload.length - (kept.get(envelope.topic)?.payload.length ?? 0)
+      if (envelope.payload.length === 0) kept.delete(envelope.topic)
+      else kept.set(envelope.topic, envelope)
     },
     get: (topic) => kept.get(topic),
     all: () => kept.values(),

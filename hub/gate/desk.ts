@@ -186,6 +186,8 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
         cause: command.requestSeq,
         correlation: request.correlationId,
         after: safe ? 'accept' : 'commit',
+        // A record that took longer than the executor's time: the command has its result and must not come after it.
+        still: () => command.result === undefined,
         committed: (error) => gone.resolve(error === undefined ? undefined : reasonOf(error)),
       })
       command.cmdSeq = envelope.seq

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Envelope } from '../bus/envelope.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
-import { matches } from '../access/filters.ts'
+import { matches } from '../bus/filters.ts'
 import { message } from '../streams/message.ts'
 import { ada, rig, settle } from './gate.rig.ts'
 

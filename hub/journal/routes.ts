@@ -4,7 +4,7 @@ import { iso } from '../clock.ts'
 import { Invalid, Missing } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import type { Entry, Journal, Query } from './entry.ts'
-import { isFilter, matches } from './filter.ts'
+import { isFilter, matches } from '../bus/filters.ts'
 
 /** An entry as the API shows it. */
 export const JournalItem = z.object({

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { Entry, Kind, Query } from './entry.ts'
-import { matcher } from './filter.ts'
+import { anyMatcher } from '../bus/filters.ts'
 import { BLOCK_MAGIC, endOf, HEAD_BYTES, kindAt, readBlockHead, seqAt, stampAt, topicAt } from './record.ts'
 
 /** Spans of one segment: `spans` is offset, end, offset, end … in ascending order, each beginning with a block head. */
@@ -33,7 +33,7 @@ export const kindsOf = (query: Query): readonly Kind[] => query.kinds ?? USUAL_K
 /** Whether an entry in memory is asked for. */
 export const wanted = (query: Query): ((entry: Entry) => boolean) => {
   const kinds = kindsOf(query)
-  const fits = matcher(query.topic === undefined ? [] : [query.topic])
+  const fits = anyMatcher(query.topic === undefined ? [] : [query.topic])
   const { since = -Infinity, until = Infinity, fromSeq = -Infinity, toSeq = Infinity } = query
   return (entry) =>
     kinds.includes(entry.kind) &&
@@ -82,7 +82,7 @@ export const scan = (stretches: readonly Stretch[], query: Query): Found => {
 /** Whether the entry at an offset is asked for, decoding as little as possible. */
 const picker = (query: Query): ((bytes: Buffer, at: number) => boolean) => {
   const kinds = kindsOf(query)
-  const fits = matcher(query.topic === undefined ? [] : [query.topic])
+  const fits = anyMatcher(query.topic === undefined ? [] : [query.topic])
   const { since = -Infinity, until = Infinity, fromSeq = -Infinity, toSeq = Infinity } = query
   return (bytes, at) => {
     const kind = kindAt(bytes, at)

@@ -25,5 +25,8 @@ export type Heard<T extends Topic = Topic> = {
 }[T]
 
 /** Makes a message. A wrong topic, parameter or payload does not compile. */
-export const message = <T extends Topic>(topic: T, params: Params<T>, payload: Payload<T>): Message<T> =>
-  ({ topic, params, payload })
+export const message = <T extends Topic>(topic: T, params: Params<T>, payload: Payload<T>): Message<T> => ({
+  topic,
+  params,
+  payload,
+})

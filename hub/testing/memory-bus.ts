@@ -1,7 +1,7 @@
 // A bus in memory for tests: the whole Bus interface with seq, stamps, retained set, rights by row and commits, and everything that travelled kept to look at.
 import { Observable } from 'rxjs'
 import { type Verdict, YES } from '../broker/broker.ts'
-import { matches } from '../access/filters.ts'
+import { matches } from '../bus/filters.ts'
 import type { Arrival, Bus, EdgeView, PublishOptions } from '../bus/bus.ts'
 import type { Envelope } from '../bus/envelope.ts'
 import { type Principal, originOf } from '../bus/principal.ts'
@@ -148,7 +148,7 @@ export const memoryBus = ({
     const late = options.after === 'commit'
     if (!late) dispatch(envelope)
     const commit = () => {
-      if (late && failing === undefined) dispatch(envelope)
+      if (late && failing === undefined && (options.still?.() ?? true)) dispatch(envelope)
       options.committed?.(failing)
     }
     if (stall) held.push(commit)

@@ -145,7 +145,13 @@ export const core = topics({
     by: 'gate',
     about: 'Accepted, to be tried. Never retained.',
   },
-  'devices/{device}/ack': { payload: Ack, qos: 1, retain: false, by: 'owner', about: "The executor's word on a command." },
+  'devices/{device}/ack': {
+    payload: Ack,
+    qos: 1,
+    retain: false,
+    by: 'owner',
+    about: "The executor's word on a command.",
+  },
   'devices/{device}/result': {
     payload: Result,
     qos: 1,

@@ -8,7 +8,10 @@ const row = { payload: z.unknown(), qos: 0, retain: false, by: 'granted', about:
 const table = topicTable([core, topics({ 'tele/{name}/STATE': { ...row, native: 'fact' } })], 'site/one')
 
 test('a topic is found with its parameters, under the prefix; native topics without it', () => {
-  expect(table.match('site/one/devices/dust/state')).toMatchObject({ key: 'devices/{device}/state', params: { device: 'dust' } })
+  expect(table.match('site/one/devices/dust/state')).toMatchObject({
+    key: 'devices/{device}/state',
+    params: { device: 'dust' },
+  })
   expect(table.match('tele/plug/STATE')).toMatchObject({ key: 'tele/{name}/STATE', params: { name: 'plug' } })
   expect(table.match('devices/dust/state')).toBeUndefined()
   expect(table.match('site/one/devices//state')).toBeUndefined()
@@ -34,7 +37,14 @@ test('two tables cannot bring the same address', () => {
 test('a payload that does not fit names the field, the constraint and the value', () => {
   const request = table.rows.get('devices/{device}/request')!
   expect(table.decode(request, '{"intent":"light.turn_on"}')).toMatchObject({ ok: true })
-  expect(table.decode(request, '{"intent":"Light ON"}')).toMatchObject({ ok: false, field: 'intent', value: 'Light ON' })
+  expect(table.decode(request, '{"intent":"Light ON"}')).toMatchObject({
+    ok: false,
+    field: 'intent',
+    value: 'Light ON',
+  })
   expect(table.decode(request, '{"intent":"a","colour":1}')).toMatchObject({ ok: false, field: 'colour', value: 1 })
-  expect(table.decode(request, Buffer.from([0xff, 0xfe]))).toMatchObject({ ok: false, constraint: expect.stringMatching(/must be JSON/) })
+  expect(table.decode(request, Buffer.from([0xff, 0xfe]))).toMatchObject({
+    ok: false,
+    constraint: expect.stringMatching(/must be JSON/),
+  })
 })

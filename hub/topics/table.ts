@@ -10,9 +10,7 @@ export interface TopicMatch {
 }
 
 /** A payload that fits, or the first thing that does not. */
-export type Decoded =
-  | { ok: true; payload: unknown }
-  | { ok: false; field: string; constraint: string; value?: unknown }
+export type Decoded = { ok: true; payload: unknown } | { ok: false; field: string; constraint: string; value?: unknown }
 
 export interface TopicTable {
   readonly prefix: string
@@ -34,6 +32,7 @@ interface Level {
 }
 
 const MEMO = 20_000
+const LEVEL = /^[^/+#\0]+$/
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Joins tables under one prefix. Throws when two tables claim the same address. */
@@ -52,6 +51,15 @@ export const topicTable = (tables: readonly TopicRows[], prefix: string): TopicT
   }
   const full = (key: string) => (rowOf(key).native === undefined ? `${prefix}/${key}` : key)
   const memo = new Map<string, TopicMatch | undefined>()
+  /** Each template as its fixed pieces and the names between them, so that filling it in is a few joins. */
+  const pieces = new Map<string, string[]>()
+  const piecesOf = (key: string): string[] => {
+    const known = pieces.get(key)
+    if (known !== undefined) return known
+    const made = full(key).split(/[{}]/)
+    pieces.set(key, made)
+    return made
+  }
 
   return {
     prefix,
@@ -66,14 +74,17 @@ export const topicTable = (tables: readonly TopicRows[], prefix: string): TopicT
       memo.set(topic, found)
       return found
     },
-    address: (key, params) =>
-      full(key).replace(/\{(\w+)\}/g, (_, name: string) => {
-        const value = params[name]
-        if (value === undefined || !/^[^/+#\0]+$/.test(value)) {
-          throw new Error(`'${key}' needs ${name} to be one topic level, not '${value ?? ''}'`)
+    address(key, params) {
+      let topic = ''
+      for (const [i, piece] of piecesOf(key).entries()) {
+        const value = i % 2 === 0 ? piece : params[piece]
+        if (value === undefined || (i % 2 === 1 && !LEVEL.test(value))) {
+          throw new Error(`'${key}' needs ${piece} to be one topic level, not '${value ?? ''}'`)
         }
-        return value
-      }),
+        topic += value
+      }
+      return topic
+    },
     filterOf: (key, where = {}) => full(key).replace(/\{(\w+)\}/g, (_, name: string) => where[name] ?? '+'),
     decode,
   }
@@ -84,7 +95,11 @@ const decode = (row: TopicRow, payload: Uint8Array | string): Decoded => {
   try {
     value = JSON.parse(typeof payload === 'string' ? payload : utf8.decode(payload))
   } catch (error) {
-    return { ok: false, field: '', constraint: `must be JSON (${error instanceof Error ? error.message : 'bad bytes'})` }
+    return {
+      ok: false,
+      field: '',
+      constraint: `must be JSON (${error instanceof Error ? error.message : 'bad bytes'})`,
+    }
   }
   const parsed = row.payload.safeParse(value)
   return parsed.success ? { ok: true, payload: parsed.data } : { ok: false, ...firstIssue(parsed.error, value) }
@@ -112,7 +127,8 @@ const insert = (root: Level, template: string, key: string): void => {
       at = next
     } else {
       at.any ??= { level: { fixed: new Map() }, name }
-      if (at.any.name !== name) throw new Error(`'${key}' calls a level {${name}} that another topic calls {${at.any.name}}`)
+      if (at.any.name !== name)
+        throw new Error(`'${key}' calls a level {${name}} that another topic calls {${at.any.name}}`)
       at = at.any.level
     }
   }

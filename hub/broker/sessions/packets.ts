@@ -7,6 +7,8 @@ export interface Packet extends StoredPacket {
   retain?: boolean
   dup?: boolean
   clientId?: string
+  /** Whose will it is, for after a restart. */
+  origin?: string
   nl?: boolean
   reasonCode?: number
   /** MQTT 5 properties; they may hold bytes (correlation data). */
@@ -30,6 +32,7 @@ const KEPT = [
   'retain',
   'dup',
   'clientId',
+  'origin',
   'nl',
   'brokerId',
   'brokerCounter',

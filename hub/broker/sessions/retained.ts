@@ -1,5 +1,5 @@
 // The retained message of each topic.
-import { isExact, matches } from '../../journal/filter.ts'
+import { isExact, matches } from '../../bus/filters.ts'
 import { bytesOf, type Packet, payloadOf, textOf } from './packets.ts'
 import type { SessionLimits } from './limits.ts'
 import { DO } from './schema.ts'

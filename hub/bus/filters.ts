@@ -78,3 +78,23 @@ const overlapLevels = (a: readonly string[], b: readonly string[]): boolean => {
     if (x !== '+' && y !== '+' && x !== y) return false
   }
 }
+
+/** Whether a filter names one topic only. */
+export const isExact = (filter: string): boolean => !filter.includes('+') && !filter.includes('#')
+
+const REMEMBERED = 10_000
+
+/** A test for several filters at once that remembers its answers by topic. No filter means every topic. */
+export const anyMatcher = (filters: readonly string[]): ((topic: string) => boolean) => {
+  if (filters.length === 0) return () => true
+  const tests = filters.map(matcher)
+  const known = new Map<string, boolean>()
+  return (topic) => {
+    const before = known.get(topic)
+    if (before !== undefined) return before
+    const fits = tests.some((matching) => matching(topic))
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(topic, fits)
+    return fits
+  }
+}
