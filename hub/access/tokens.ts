@@ -1,12 +1,13 @@
 // Access tokens: JWTs signed with a key that is made at first start and kept in the data folder.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Role } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
 import { Fatal, reasonOf, Unauthenticated } from '../errors.ts'
+import { makeFolder } from '../store/folder.ts'
 
 /** The first key signs; all verify, so that a new key can be put first while tokens of the old one live on. */
 const KeyFile = z.strictObject({
@@ -83,7 +84,7 @@ type Key = z.output<typeof KeyFile>['keys'][number]
 const keysIn = (dir: string): { current: Key; all: Key[] } => {
   const file = join(dir, 'tokens.json')
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
     const all = KeyFile.parse(JSON.parse(readFileSync(file, 'utf8'))).keys
     const [current] = all
     if (current !== undefined) return { current, all }

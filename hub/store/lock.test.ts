@@ -77,6 +77,9 @@ test('says so when there is no room', async () => {
 test('says so when it cannot be written', async () => {
   writeFileSync(join(dir, 'file'), '')
   await expect(lockDataDir(join(dir, 'file', 'data'))).rejects.toThrow(/cannot be written \(ENOTDIR\).*DATA_DIR/)
+  if (process.platform === 'linux') {
+    await expect(lockDataDir('/proc/millrace/data')).rejects.toThrow(/cannot be written \(ENOENT\).*DATA_DIR/)
+  }
   // The superuser writes everywhere.
   if (process.getuid?.() === 0) return
   const closed = join(dir, 'closed')

@@ -1,9 +1,10 @@
 // One hub per data folder: a lock the operating system drops when the process dies, however it dies.
-import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Fatal, reasonOf } from '../errors.ts'
 import { sqlCodeOf } from './errors.ts'
+import { makeFolder } from './folder.ts'
 
 export interface DataDirLock {
   release(): Promise<void>
@@ -25,7 +26,7 @@ export const lockDataDir = async (dir: string, { leastFreeMiB = LEAST_FREE_MIB }
   const pidFile = join(dir, 'hub.pid')
   let db: Database.Database | undefined
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
     db = new Database(file, { timeout: 0 })
     chmodSync(file, 0o600)
     db.exec('BEGIN EXCLUSIVE')
@@ -66,7 +67,7 @@ const refusal = (dir: string, pidFile: string, error: unknown): string => {
   if (/^(ENOSPC|SQLITE_FULL)/.test(code)) {
     return `The disk that holds the data folder ${dir} is full. Free some space and start again; what was stored before is intact.`
   }
-  if (/^(EACCES|EPERM|EROFS|ENOTDIR|EEXIST|SQLITE_CANTOPEN|SQLITE_READONLY|SQLITE_PERM)/.test(code)) {
+  if (/^(EACCES|EPERM|EROFS|ENOENT|ENOTDIR|EEXIST|SQLITE_CANTOPEN|SQLITE_READONLY|SQLITE_PERM)/.test(code)) {
     return `The data folder ${dir} cannot be written (${code}). Give the user that runs the hub the right to write it, or choose another folder with DATA_DIR.`
   }
   return `The data folder ${dir} cannot be used: ${reasonOf(error)}`

@@ -1,5 +1,5 @@
 // Opens the store: SQLite in a file, or PostgreSQL by URL; up to date, or not at all.
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
@@ -7,6 +7,7 @@ import project from '../../package.json' with { type: 'json' }
 import { Fatal, reasonOf } from '../errors.ts'
 import type { Log } from '../health/report.ts'
 import { sqlCodeOf } from './errors.ts'
+import { makeFolder } from './folder.ts'
 import { migrate } from './migrations.ts'
 import { placeOf, postgresDialect, postgresPool } from './postgres.ts'
 import { openSqliteThread } from './sqlite-thread.ts'
@@ -51,7 +52,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
 
 const openSqlite = async ({ file, log, durability, lost }: StoreOptions): Promise<Kysely<Tables>> => {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     // SQLite gives its -wal and -shm files the mode of the file itself.
     closeSync(openSync(file, 'a', 0o600))
     chmodSync(file, 0o600)
@@ -94,7 +95,7 @@ const openPostgres = async (url: string, log: Log): Promise<Kysely<Tables>> => {
 
 const ADVICE: readonly [pattern: RegExp, advice: string][] = [
   [
-    /^(EACCES|EROFS|EPERM|SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM)/,
+    /^(EACCES|EROFS|EPERM|ENOENT|SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM)/,
     'cannot be written. Give the user that runs the hub the right to write it, or choose another folder with DATA_DIR.',
   ],
   [
