@@ -8,7 +8,7 @@ import { Button } from './design/button.tsx'
 import { Note } from './design/parts.tsx'
 import { Toasts } from './design/toast.tsx'
 import { HealthParts } from './health/health.tsx'
-import { Flows } from './flows/list.tsx'
+import { Flows } from './flow/list.tsx'
 import { JarvisProvider } from './live/jarvis.tsx'
 import { Messages } from './messages/list.tsx'
 import { Claim } from './pages/claim.tsx'
@@ -58,7 +58,7 @@ const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
     '/requests': { title: 'Requests', page: <RequestsPage /> },
     '/messages': { title: 'Messages', page: <Messages /> },
     '/flows': { title: 'Flows', page: <FlowsPage /> },
-    '/health': { title: 'Health', page: <HealthPage /> },
+    '/hub': { title: 'Health', page: <HealthPage /> },
   }
   const { title, page } = pages[path] ?? {
     title: 'Not here',

@@ -1,4 +1,5 @@
 // The offline shell: the app opens without a network and says so. Never answers for the hub's own data.
+/* global self, caches, fetch, URL */
 const VERSION = '%VERSION%'
 const FILES = ['%FILES%']
 const CACHE = `millrace-${VERSION}`

@@ -1,5 +1,5 @@
 // The age of a value, counting on by itself.
-import { ageWords, freshness, type Freshness } from '../live/age.ts'
+import { ageWords, clockWords, freshness, type Freshness } from '../live/age.ts'
 import { useNow } from '../live/now.ts'
 import { Badge, type Shape, type Tone } from './badge.tsx'
 
@@ -17,7 +17,8 @@ export interface Aged {
 
 /** How fresh a device's values are now; `hearing` says whether this page hears the hub. */
 export const useFreshness = (value: Aged, hearing: boolean): { state: Freshness; words: string } => {
-  const age = value.receivedAt === 0 ? Infinity : Math.max(0, useNow() - value.receivedAt)
+  const now = useNow()
+  const age = value.receivedAt === 0 ? Infinity : Math.max(0, now - value.receivedAt)
   return { state: freshness({ age, cadence: value.cadence, online: value.online, hearing }), words: ageWords(age) }
 }
 
@@ -50,3 +51,8 @@ export const For = ({ at }: { at: number }) => {
   const words = ageWords(Math.max(0, useNow() - at))
   return <time dateTime={new Date(at).toISOString()}>{words === 'now' ? 'a moment' : words}</time>
 }
+
+/** The time of day of an instant. */
+export const Clock = ({ at }: { at: number }) => (
+  <time dateTime={new Date(at).toISOString()}>{clockWords(at, useNow())}</time>
+)

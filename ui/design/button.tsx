@@ -94,7 +94,7 @@ export const HoldButton = ({ children, question, onHeld, isDisabled = false, cla
         isDisabled={isDisabled}
         onPressStart={start}
         onPressEnd={end}
-        aria-label={label ?? (typeof children === 'string' ? `${children}, press and hold` : '')}
+        {...(label === undefined ? {} : { 'aria-label': label })}
         {...(holding ? { 'data-holding': '' } : {})}
       >
         <span className="fill" />

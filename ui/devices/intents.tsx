@@ -41,7 +41,9 @@ const FormField = ({ field, value, mistake, onChange }: FieldProps) => {
       )
     case 'json':
       return <TextArea {...shared} />
-    default:
+    case 'number':
+    case 'integer':
+    case 'text':
       return (
         <TextField
           {...shared}

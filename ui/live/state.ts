@@ -164,8 +164,9 @@ const withDeviceMessage = (workshop: Workshop, id: string, leaf: string, message
   else if (leaf === 'about' && isRecord(payload)) {
     const item = readDevice({ ...payload, id })
     if (item) {
-      const { online, owner, state, lastSeen, ...about } = item
-      device = { ...before, ...about }
+      // What about does not say stays as it was known.
+      const { online, owner, state, lastSeen } = before
+      device = { ...before, ...item, online, owner, state, lastSeen }
     }
   }
   if (!device) return workshop

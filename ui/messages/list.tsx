@@ -1,12 +1,12 @@
 // The last messages, by topic, each with the chain of causes behind it.
-import { useEffect, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
 import { sentence } from '../api/problem.ts'
+import { Clock } from '../design/age.tsx'
 import { Button } from '../design/button.tsx'
 import { TextField } from '../design/field.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Empty, Note } from '../design/parts.tsx'
-import { clockWords } from '../live/age.ts'
 import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
 import { fromJournal, type MessageView } from '../live/state.ts'
 import { filterProblem, matches } from '../live/topic.ts'
@@ -21,8 +21,10 @@ export const payloadLine = (payload: unknown): string => {
 
 const Row = ({ message, onOpen }: { message: MessageView; onOpen: (message: MessageView) => void }) => (
   <li className="line message">
-    <AriaButton className="line-head" onPress={() => onOpen(message)} aria-label={`${message.topic}, why?`}>
-      <span className="message-time small soft">{clockWords(message.at, Date.now())}</span>
+    <AriaButton className="line-head" onPress={() => onOpen(message)}>
+      <span className="message-time small soft">
+        <Clock at={message.at} />
+      </span>
       <span className="line-main">
         <span className="message-topic cut">{message.topic}</span>
         <span className="small soft cut mono">{payloadLine(message.payload)}</span>
@@ -33,6 +35,7 @@ const Row = ({ message, onOpen }: { message: MessageView; onOpen: (message: Mess
           <span className="cut">{originWords(message.origin)}</span>
         </span>
       )}
+      <span className="unseen">why?</span>
       <Icon name="chevron" size={16} />
     </AriaButton>
   </li>
@@ -70,6 +73,9 @@ export const LastMessages = ({ limit }: { limit: number }) => {
   return messages.length === 0 ? <Nothing /> : <Rows messages={messages} />
 }
 
+const SHOWN = 100
+const TYPING_MS = 400
+
 const CHOICES: readonly { text: string; filter: string }[] = [
   { text: 'Devices', filter: 'devices/#' },
   { text: 'State', filter: 'devices/+/state' },
@@ -80,27 +86,22 @@ const CHOICES: readonly { text: string; filter: string }[] = [
   { text: 'Errors', filter: 'errors/#' },
 ]
 
-/** Messages by topic: what the journal has, and what comes. */
-export const Messages = () => {
+interface ListProps {
+  filter: string
+  held: readonly MessageView[] | undefined
+  /** Tells what is shown now, so that it can be held. */
+  onShown: (messages: readonly MessageView[]) => void
+}
+
+/** What the journal has of one filter, and what comes. */
+const ByTopic = ({ filter, held, onShown }: ListProps) => {
   const { hub, workshop, full, short, denied } = useJarvisContext()
-  const [filter, setFilter] = useState('devices/#')
-  const [typed, setTyped] = useState('devices/#')
   const [past, setPast] = useState<readonly MessageView[]>([])
   const [problem, setProblem] = useState<string | undefined>(undefined)
-  const [held, setHeld] = useState<readonly MessageView[] | undefined>(undefined)
-  const mistake = filterProblem(typed)
   useTopics([filter])
 
   useEffect(() => {
-    if (mistake !== undefined) return undefined
-    const timer = setTimeout(() => setFilter(typed), 400)
-    return () => clearTimeout(timer)
-  }, [typed, mistake])
-
-  useEffect(() => {
     let current = true
-    setPast([])
-    setProblem(undefined)
     hub.journal({ topic: full(filter) }).then(
       (items) => current && setPast(items.map((item) => fromJournal(item, short))),
       (error: unknown) => current && setProblem(sentence(error)),
@@ -110,12 +111,44 @@ export const Messages = () => {
     }
   }, [filter, hub, full, short])
 
-  const newest = past[0]?.at ?? 0
-  const live = workshop.messages.filter(
-    ({ topic, seq, at }) => seq === undefined && at > newest && matches(filter, topic),
+  const shown = useMemo(() => {
+    const newest = past[0]?.at ?? 0
+    const live = workshop.messages.filter(
+      ({ topic, seq, at }) => seq === undefined && at > newest && matches(filter, topic),
+    )
+    return [...live, ...past].slice(0, SHOWN)
+  }, [workshop.messages, past, filter])
+  useEffect(() => onShown(shown), [shown, onShown])
+  const list = held ?? shown
+
+  return (
+    <>
+      {denied.has(filter) && (
+        <Note tone="warn">Your role may not listen to {filter}. Choose another topic, or ask an administrator.</Note>
+      )}
+      {problem !== undefined && <Note tone="warn">The past of this topic cannot be read: {problem}</Note>}
+      <div className="panel">{list.length === 0 ? <Nothing /> : <Rows messages={list} />}</div>
+    </>
   )
-  const now = [...live, ...past].slice(0, 100)
-  const shown = held ?? now
+}
+
+/** Messages by topic. */
+export const Messages = () => {
+  const [filter, setFilter] = useState('devices/#')
+  const [typed, setTyped] = useState('devices/#')
+  const [held, setHeld] = useState<readonly MessageView[] | undefined>(undefined)
+  const shown = useRef<readonly MessageView[]>([])
+  const keep = useCallback((messages: readonly MessageView[]) => {
+    shown.current = messages
+  }, [])
+  const mistake = filterProblem(typed)
+
+  useEffect(() => {
+    if (mistake !== undefined) return undefined
+    const timer = setTimeout(() => setFilter(typed), TYPING_MS)
+    return () => clearTimeout(timer)
+  }, [typed, mistake])
+
   const choose = (next: string): void => {
     setTyped(next)
     setFilter(next)
@@ -144,17 +177,13 @@ export const Messages = () => {
               {choice.text}
             </AriaButton>
           ))}
-          <Button look="quiet" icon={held ? 'play' : 'pause'} onPress={() => setHeld(held ? undefined : now)}>
+          <Button look="quiet" icon={held ? 'play' : 'pause'} onPress={() => setHeld(held ? undefined : shown.current)}>
             {held ? 'Go on' : 'Hold'}
           </Button>
         </div>
       </div>
       {held && <Note tone="warn">The list is held. New messages are not shown until you press “Go on”.</Note>}
-      {denied.has(filter) && (
-        <Note tone="warn">Your role may not listen to {filter}. Choose another topic, or ask an administrator.</Note>
-      )}
-      {problem !== undefined && <Note tone="warn">The past of this topic cannot be read: {problem}</Note>}
-      <div className="panel">{shown.length === 0 ? <Nothing /> : <Rows messages={shown} />}</div>
+      <ByTopic key={filter} filter={filter} held={held} onShown={keep} />
     </div>
   )
 }

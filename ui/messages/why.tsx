@@ -2,10 +2,11 @@
 import { useEffect, useState } from 'react'
 import { sentence } from '../api/problem.ts'
 import type { JournalItem } from '../api/types.ts'
+import { Clock } from '../design/age.tsx'
 import { Sheet } from '../design/dialog.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Note } from '../design/parts.tsx'
-import { clockWords, spanWords } from '../live/age.ts'
+import { spanWords } from '../live/age.ts'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import type { MessageView } from '../live/state.ts'
 import { findEntry } from './find-entry.ts'
@@ -14,15 +15,14 @@ import { originIcon, originWords } from './origin.ts'
 /** How far the clocks of this device and the hub may differ when a heard message is looked up, in ms. */
 const AROUND_MS = 15_000
 
-const Link = ({
-  item,
-  next,
-  short,
-}: {
+interface CauseProps {
   item: JournalItem
+  /** What led to it, if anything did. */
   next: JournalItem | undefined
   short: (topic: string) => string
-}) => (
+}
+
+const Cause = ({ item, next, short }: CauseProps) => (
   <li className="cause">
     <span className="cause-icon">
       <Icon name={originIcon(item.origin)} size={18} />
@@ -30,7 +30,7 @@ const Link = ({
     <div className="cause-body">
       <p className="cause-topic">{short(item.topic)}</p>
       <p className="small soft">
-        {originWords(item.origin)} · {clockWords(item.at, Date.now())}
+        {originWords(item.origin)} · <Clock at={item.at} />
         {next && ` · ${spanWords(item.at - next.at)} after its cause`}
       </p>
       <pre className="small">
@@ -78,7 +78,7 @@ const Chain = ({ message }: { message: MessageView }) => {
     <>
       <ol className="causes">
         {chain.map((item, n) => (
-          <Link key={item.seq} item={item} next={chain[n + 1]} short={short} />
+          <Cause key={item.seq} item={item} next={chain[n + 1]} short={short} />
         ))}
       </ol>
       {chain.length === 1 && (

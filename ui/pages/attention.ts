@@ -1,7 +1,7 @@
 // What needs a person now, in sentences; nothing when all is quiet.
 import type { DeviceView, Workshop } from '../live/state.ts'
 import { words } from '../devices/value.ts'
-import { flowTone } from '../flows/tone.ts'
+import { flowTone } from '../flow/tone.ts'
 
 export interface Concern {
   key: string
@@ -27,7 +27,7 @@ export const concerns = (workshop: Workshop): Concern[] => {
       key: `health-${part}`,
       tone: status === 'unhealthy' ? 'bad' : 'warn',
       text: `${words(part)} is ${status}${what === undefined ? '' : `: ${what}`}`,
-      path: '/health',
+      path: '/hub',
     })
   for (const flow of workshop.flows) {
     if (flowTone(flow) !== 'bad') continue

@@ -18,7 +18,7 @@ const PLACES: readonly { path: string; name: string; icon: IconName }[] = [
   { path: '/requests', name: 'Requests', icon: 'requests' },
   { path: '/messages', name: 'Messages', icon: 'messages' },
   { path: '/flows', name: 'Flows', icon: 'flows' },
-  { path: '/health', name: 'Health', icon: 'health' },
+  { path: '/hub', name: 'Health', icon: 'health' },
 ]
 
 const follow = (event: MouseEvent, path: string): void => {
@@ -131,7 +131,7 @@ export const Shell = ({ title, aside, onLogout, children }: Props) => {
         </To>
         <div className="top-state">
           <LineBadge />
-          <To path="/health" className="health-link">
+          <To path="/hub" className="health-link">
             <span className="unseen">Hub: </span>
             <HealthBadge />
           </To>

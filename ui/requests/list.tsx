@@ -1,12 +1,12 @@
 // Requests and their fate, each with its way from asking to outcome.
 import { useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
-import { Ago } from '../design/age.tsx'
+import { Ago, Clock } from '../design/age.tsx'
 import { Badge, type Tone } from '../design/badge.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Empty, Note } from '../design/parts.tsx'
 import { intentLabel } from '../devices/intent.ts'
-import { clockWords, spanWords } from '../live/age.ts'
+import { spanWords } from '../live/age.ts'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { useNow } from '../live/now.ts'
 import { isClosed, statusWords, timeline, took, type RequestView } from '../live/request.ts'
@@ -18,21 +18,15 @@ const tone = (status: string): Tone => {
   return status === 'duplicate' || status === 'expired' ? 'warn' : 'bad'
 }
 
+const WITHOUT_TIME = { done: '', now: 'waiting', bad: '', skipped: 'not reached' } as const
+
 const Timeline = ({ request }: { request: RequestView }) => (
   <ol className="way" aria-label="The way of this request">
     {timeline(request).map(({ name, word, state, at }) => (
       <li key={name} className={`way-${state}`}>
         <span className="way-dot" aria-hidden="true" />
         <span className="way-word">{word}</span>
-        <span className="way-time soft">
-          {state === 'skipped'
-            ? 'not reached'
-            : at === undefined
-              ? state === 'now'
-                ? 'waiting'
-                : ''
-              : clockWords(at, Date.now())}
-        </span>
+        <span className="way-time soft">{at === undefined ? WITHOUT_TIME[state] : <Clock at={at} />}</span>
       </li>
     ))}
   </ol>

@@ -81,17 +81,12 @@ export const StopButton = ({ className = '' }: { className?: string }) => {
 
   return (
     <div className={`stop-place ${className}`} data-react-aria-top-layer="true">
-      <HoldButton
-        className="stop"
-        label="Stop everything that moves, press and hold"
-        question="Stop everything that moves?"
-        isDisabled={!may}
-        onHeld={fire}
-      >
+      <HoldButton className="stop" question="Stop everything that moves?" isDisabled={!may} onHeld={fire}>
         <Icon name="stop" />
         <span className="stop-words">
           <span>STOP</span>
           <span className="stop-hold">hold</span>
+          <span className="unseen">to stop everything that moves</span>
         </span>
       </HoldButton>
       <Sheet title="Stop" isOpen={outcome !== undefined} onClose={() => setOutcome(undefined)}>

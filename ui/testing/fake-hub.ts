@@ -333,5 +333,5 @@ export const fakeHub = async (options: Options) => {
 
 if (import.meta.main) {
   const hub = await fakeHub({ dist: fileURLToPath(new URL('../dist', import.meta.url)), tick: 1000, port: 8080 })
-  console.log(`${hub.origin}  ${PERSON.username} / ${PERSON.password}`)
+  process.stdout.write(`${hub.origin}  ${PERSON.username} / ${PERSON.password}\n`)
 }

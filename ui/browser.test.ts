@@ -1,0 +1,456 @@
+// The web app in a real browser against the fake hub: what a person does and sees, on phone, tablet and wall.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { CLAIM_CODE, fakeHub, PERSON } from './testing/fake-hub.ts'
+
+const CHROMIUM = '/usr/bin/chromium'
+const ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const present = existsSync(CHROMIUM)
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
+
+const PHONE = { width: 390, height: 844 }
+const TABLET = { width: 1024, height: 768 }
+const SCREEN = { width: 1920, height: 1080 }
+const DEADLINE = 10_000
+
+type Hub = Awaited<ReturnType<typeof fakeHub>>
+let dist = ''
+let browser: Browser
+const ends: (() => Promise<void>)[] = []
+
+beforeAll(async () => {
+  if (!present) return
+  dist = mkdtempSync(join(tmpdir(), 'millrace-ui-'))
+  const vite = fileURLToPath(new URL('../node_modules/vite/bin/vite.js', import.meta.url))
+  execFileSync(process.execPath, [vite, 'build', root, '--outDir', dist, '--emptyOutDir', '--logLevel', 'error'], {
+    env: { NODE_ENV: 'production' },
+    timeout: 50_000,
+  })
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS })
+}, 60_000)
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+afterAll(async () => {
+  if (!present) return
+  await browser.close()
+  rmSync(dist, { recursive: true, force: true })
+}, 30_000)
+
+const start = async (options: Partial<Parameters<typeof fakeHub>[0]> = {}): Promise<Hub> => {
+  const hub = await fakeHub({ dist, ...options })
+  ends.push(hub.close)
+  return hub
+}
+
+/** A page that fails the test when a script fails or the content policy is broken. */
+const visit = async (url: string, options: BrowserContextOptions = {}): Promise<Page> => {
+  const context = await browser.newContext({ viewport: TABLET, serviceWorkers: 'block', ...options })
+  context.setDefaultTimeout(DEADLINE)
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(error.message))
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) faults.push(message.text())
+  })
+  ends.push(async () => {
+    await context.close()
+    expect(faults).toEqual([])
+  })
+  await page.goto(url)
+  return page
+}
+
+const login = async (page: Page, { password = PERSON.password, stay = false } = {}): Promise<void> => {
+  await page.getByLabel('User name').fill(PERSON.username)
+  await page.getByLabel('Password').fill(password)
+  if (stay) await page.getByText('Stay signed in on this device').click()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+const open = async (hub: Hub, path = '/', options: BrowserContextOptions = {}): Promise<Page> => {
+  const page = await visit(`${hub.origin}${path}`, options)
+  await login(page)
+  await page.locator('.shell, .wall').waitFor()
+  return page
+}
+
+const card = (page: Page, id: string) => page.locator(`[data-device="${id}"]`)
+const eventually = { timeout: DEADLINE, interval: 50 }
+
+const title = present ? 'the web app' : `the web app (skipped: ${CHROMIUM} is missing. apt-get install chromium)`
+
+describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
+  test('whoever signs in returns to where they were going', async () => {
+    const hub = await start()
+    const page = await visit(`${hub.origin}/flows`)
+    await login(page, { password: 'wrong' })
+    await page.getByRole('alert').getByText('User name or password is wrong.').waitFor()
+    await login(page)
+    await page.getByRole('heading', { name: 'Flows' }).waitFor()
+    expect(new URL(page.url()).pathname).toBe('/flows')
+    await page.getByRole('button', { name: 'Account' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Password').waitFor()
+    expect(await page.evaluate(() => sessionStorage.length + localStorage.length)).toBe(0)
+  })
+
+  test('the token stays in the tab, unless asked to stay on the device', async () => {
+    const hub = await start()
+    const page = await open(hub)
+    expect(await page.evaluate(() => [sessionStorage.length, localStorage.length])).toEqual([1, 0])
+    const other = await visit(`${hub.origin}/`)
+    await login(other, { stay: true })
+    await other.locator('.shell').waitFor()
+    expect(await other.evaluate(() => [sessionStorage.length, localStorage.length])).toEqual([0, 1])
+  })
+
+  test('a session that ends asks again and comes back to the same page', async () => {
+    const hub = await start()
+    const page = await open(hub, '/messages')
+    hub.expire()
+    hub.line.cut()
+    await page.getByText('Your session has ended.').waitFor()
+    await login(page)
+    await page.getByRole('heading', { name: 'Messages' }).waitFor()
+    const brief = await start({ expiresIn: 2 })
+    const second = await open(brief)
+    await second.getByText('Your session has ended.').waitFor()
+  })
+
+  test('a new hub is claimed with its code, and the claimer is signed in', async () => {
+    const hub = await start({ claimed: false })
+    const page = await visit(`${hub.origin}/claim?code=${CLAIM_CODE}`)
+    expect(await page.getByLabel('Code').inputValue()).toBe(CLAIM_CODE)
+    await page.getByRole('button', { name: 'Claim' }).click()
+    await page.getByText('Choose a name.').waitFor()
+    await page.getByLabel('Code').fill('wrong')
+    await page.getByLabel('User name').fill('grace')
+    await page.getByLabel('Password', { exact: true }).fill('a long enough one')
+    await page.getByLabel('Password again').fill('a long enough one')
+    await page.getByText('Open the hub to this network').click()
+    await page.getByRole('button', { name: 'Claim' }).click()
+    await page.getByText('This is not the code the hub printed.').waitFor()
+    await page.getByLabel('Code').fill(CLAIM_CODE)
+    await page.getByRole('button', { name: 'Claim' }).click()
+    await page.locator('.shell').waitFor()
+    expect(hub.state).toMatchObject({ claimed: true, openToNetwork: true, person: { username: 'grace' } })
+    expect(page.url()).not.toContain(CLAIM_CODE)
+  })
+
+  test('a hub whose time to be claimed is over says what to do', async () => {
+    const hub = await start({ claimed: false })
+    hub.state.claimOpen = false
+    const page = await visit(hub.origin)
+    await page.getByText('Start it again: it prints a new code').waitFor()
+  })
+
+  test('devices show what they publish, live', async () => {
+    const hub = await start()
+    const page = await open(hub)
+    await card(page, 'dust').getByText('38.2').waitFor()
+    await expect.poll(() => hub.line.clients[0]?.clientId ?? '', eventually).toMatch(/^ui\.ada-[a-z0-9]+$/)
+    await expect.poll(() => hub.line.subscriptions.has('jarvis/devices/+/state'), eventually).toBe(true)
+    hub.say('devices/dust/state', { pm25: 154.6 }, { origin: 'device:dust', retain: true })
+    await card(page, 'dust').getByText('154.6').or(card(page, 'dust').getByText('155')).waitFor()
+    await card(page, 'dust').getByText('Live · now').waitFor()
+    await card(page, 'prusa').getByText('Offline · 47 min').waitFor()
+  })
+
+  test('only what is shown is subscribed to', async () => {
+    const hub = await start()
+    const page = await open(hub, '/flows')
+    await expect.poll(() => hub.line.subscriptions.has('jarvis/hub/flows'), eventually).toBe(true)
+    expect([...hub.line.subscriptions]).not.toContain('jarvis/devices/+/telemetry')
+    await page.getByRole('link', { name: 'Now', exact: true }).click()
+    await expect.poll(() => hub.line.subscriptions.has('jarvis/devices/+/telemetry'), eventually).toBe(true)
+    await page.getByRole('link', { name: 'Flows', exact: true }).click()
+    await expect.poll(() => hub.line.subscriptions.has('jarvis/devices/+/telemetry'), eventually).toBe(false)
+  })
+
+  test('a command is asked for, and its fate is shown', async () => {
+    const hub = await start()
+    const page = await open(hub)
+    await card(page, 'extractor').getByRole('button', { name: 'Turn on' }).click()
+    await card(page, 'extractor')
+      .getByText(/Turn on: done in/)
+      .waitFor()
+    await card(page, 'extractor').getByText('2840').waitFor()
+    const request = page.locator('.request').first()
+    await request.getByRole('button').click()
+    expect(await request.locator('.way li').allInnerTexts()).toHaveLength(4)
+    await request.getByText('Accepted').waitFor()
+  })
+
+  test('what could start something must be held; letting go early does nothing', async () => {
+    const hub = await start()
+    const page = await open(hub)
+    const enable = card(page, 'saw').getByRole('button', { name: /Enable/ })
+    await enable.click()
+    await page.getByText('Keep holding').first().waitFor()
+    expect(hub.commands).toHaveLength(0)
+    await enable.focus()
+    await page.keyboard.down('Enter')
+    await expect.poll(() => hub.commands.length, eventually).toBe(1)
+    await page.keyboard.up('Enter')
+    await card(page, 'saw')
+      .getByText(/Enable: refused/)
+      .waitFor()
+    await page.locator('.request').getByText('The extractor does not run').waitFor()
+  })
+
+  test("a form comes from the intent's schema, and the hub's word on a field stands at the field", async () => {
+    const hub = await start()
+    const page = await open(hub)
+    await card(page, 'iron').getByRole('button', { name: 'Set temperature…' }).click()
+    const form = page.getByRole('dialog')
+    await form.getByRole('button', { name: 'Set temperature' }).click()
+    await form.getByText('Fill this in.').waitFor()
+    await form.getByLabel('Celsius').fill('500')
+    await form.getByRole('button', { name: 'Set temperature' }).click()
+    await form.getByText('Must be 100 to 450.').waitFor()
+    await form.getByLabel('Celsius').fill('449')
+    await form.getByRole('button', { name: 'Set temperature' }).click()
+    await form.getByText('the limit of this iron is 420 °C').waitFor()
+    await form.getByLabel('Celsius').fill('300')
+    await form.getByText('Standby').click()
+    await form.getByRole('button', { name: 'Set temperature' }).click()
+    await form.waitFor({ state: 'detached' })
+    expect(hub.commands[0]?.payload).toEqual({ celsius: 300, standby: true })
+  })
+
+  test('stop is held, reaches devices, and says stopped only where the result says so', async () => {
+    const hub = await start()
+    hub.state.mute.add('compressor')
+    const page = await open(hub)
+    const stop = page.getByRole('button', { name: /STOP/ })
+    await stop.hover()
+    await page.mouse.down()
+    await page.waitForTimeout(300)
+    await page.mouse.up()
+    expect(hub.commands).toHaveLength(0)
+    await stop.hover()
+    await page.mouse.down()
+    await expect.poll(() => hub.commands.length, eventually).toBe(9)
+    await page.mouse.up()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('8 of 9 devices say they have stopped. 1 has not answered yet.').waitFor()
+    await dialog.getByText('no substitute for a physical emergency stop').waitFor()
+    await dialog.getByText('8 of 9 devices say they have stopped. 1 could not be stopped: go there.').waitFor()
+    await dialog.getByText('The device did not answer within 5 s.').waitFor()
+  })
+
+  test('stop stays in reach while a sheet is open', async () => {
+    const hub = await start()
+    const page = await open(hub, '/', { viewport: PHONE })
+    await card(page, 'dust').getByRole('button', { name: 'Dust sensor' }).click()
+    await page.getByRole('dialog').getByText('Owner').waitFor()
+    const box = await page.locator('.stop').boundingBox()
+    const seen = await page.evaluate(
+      ([x = 0, y = 0]) => document.elementFromPoint(x, y)?.closest('.stop') !== null,
+      [(box?.x ?? 0) + 20, (box?.y ?? 0) + 20],
+    )
+    expect(seen).toBe(true)
+    await page.locator('.stop').hover()
+    await page.mouse.down()
+    await expect.poll(() => hub.commands.length, eventually).toBe(9)
+    await page.mouse.up()
+  })
+
+  test('a message leads back to its causes, also one that was only heard live', async () => {
+    const hub = await start()
+    const page = await open(hub, '/messages')
+    await page.getByRole('button', { name: 'Commands' }).click()
+    await expect.poll(() => hub.line.subscriptions.has('jarvis/devices/+/cmd'), eventually).toBe(true)
+    const reading = hub.sayState('dust')
+    hub.ask('extractor', 'extractor.turn_on', {}, 'flow:dust-starts-extractor', 'c', reading)
+    await page.getByRole('button', { name: /devices\/extractor\/cmd/ }).click()
+    const causes = page.getByRole('dialog').locator('.cause-topic')
+    await expect
+      .poll(() => causes.allInnerTexts(), eventually)
+      .toEqual(['devices/extractor/cmd', 'devices/extractor/request', 'devices/dust/state'])
+    await page.getByRole('dialog').getByText('flow Dust starts extractor').waitFor()
+  })
+
+  test('a lost line is said, nothing is called live, and it heals by itself within five seconds', async () => {
+    const hub = await start()
+    const page = await open(hub)
+    await page.locator('.top').getByText('Live', { exact: true }).waitFor()
+    hub.line.dead = true
+    hub.line.cut()
+    await page.getByText('Live connection lost').waitFor()
+    await card(page, 'dust')
+      .getByText(/^Stale/)
+      .waitFor()
+    expect(await page.getByText(/^Live · /).count()).toBe(0)
+    hub.line.dead = false
+    const before = Date.now()
+    await page.locator('.top').getByText('Live', { exact: true }).waitFor()
+    expect(Date.now() - before).toBeLessThan(5000)
+    await page.getByText('Live connection lost').waitFor({ state: 'detached' })
+  })
+
+  test('without a live line the page shows what the API says, and follows a command by it', async () => {
+    const hub = await start()
+    hub.line.dead = true
+    const page = await open(hub)
+    await page.getByText('Live connection lost').waitFor()
+    await card(page, 'extractor').getByRole('button', { name: 'Turn on' }).click()
+    await card(page, 'extractor')
+      .getByText(/Turn on: done/)
+      .waitFor()
+  })
+
+  test('an empty hub says what to do', async () => {
+    const hub = await start({ empty: true })
+    const page = await open(hub)
+    await page.getByText('No devices yet').waitFor()
+    await page.getByText('DEMO=1 npm start').waitFor()
+    await page.getByText('No flows yet').waitFor()
+  })
+
+  test('the wall shows at most twelve tiles and never scrolls, and its type can be read at three metres', async () => {
+    const hub = await start()
+    const page = await open(hub, '/wall', { viewport: SCREEN })
+    await page.locator('.tile').first().waitFor()
+    expect(await page.locator('.tile').count()).toBe(12)
+    const measures = await page.evaluate(() => {
+      const size = (one: Element): number => Number.parseFloat(getComputedStyle(one).fontSize)
+      const own = (one: Element): boolean =>
+        [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim() !== '')
+      const texts = [...document.querySelectorAll('.wall *')].filter((one) => own(one) && !one.closest('.unseen'))
+      const { scrollHeight, clientHeight, scrollWidth, clientWidth } = document.documentElement
+      return {
+        scrolls: scrollHeight > clientHeight || scrollWidth > clientWidth,
+        smallest: Math.min(...texts.map(size)),
+        value: Math.min(...[...document.querySelectorAll('.tile-value')].map(size)),
+        cut: [...document.querySelectorAll('.tile-value .cut')].filter((one) => one.scrollWidth > one.clientWidth)
+          .length,
+        stop: document.querySelector('.stop')?.getBoundingClientRect().height ?? 0,
+      }
+    })
+    expect(measures.scrolls).toBe(false)
+    expect(measures.smallest).toBeGreaterThanOrEqual(32)
+    expect(measures.value).toBeGreaterThanOrEqual(72)
+    expect(measures.cut).toBe(0)
+    expect(measures.stop).toBeGreaterThanOrEqual(64)
+  })
+
+  describe.each([
+    ['phone', PHONE],
+    ['tablet', TABLET],
+    ['screen', SCREEN],
+  ] as const)('%s', (_, viewport) => {
+    test.each(['light', 'dark'] as const)('every page passes axe in the %s theme', async (colorScheme) => {
+      const hub = await start()
+      hub.ask('saw', 'saw.enable', {}, 'person:ada', 'c')
+      const page = await visit(hub.origin, { viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
+      await page.addScriptTag({ content: axe })
+      const check = async (where: string): Promise<void> => {
+        const broken = await page.evaluate(async () => {
+          const { violations } = await (
+            globalThis as unknown as {
+              axe: {
+                run(
+                  options: object,
+                ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>
+              }
+            }
+          ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+          return violations.map(
+            ({ id, nodes }) =>
+              `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary ?? ''}`).join('\n')}`,
+          )
+        })
+        expect(broken, where).toEqual([])
+        const narrowest = await page.evaluate(() =>
+          Math.min(
+            ...[...document.querySelectorAll('.button, .line-head, .card-title, .nav-item, .input, .check')]
+              .map((one) => one.getBoundingClientRect())
+              .filter(({ width }) => width > 0)
+              .map(({ height }) => height),
+          ),
+        )
+        expect(narrowest, `the lowest target of ${where}`).toBeGreaterThanOrEqual(48)
+      }
+      await page.getByLabel('User name').waitFor()
+      await check('login')
+      await login(page)
+      await card(page, 'dust').waitFor()
+      await page.locator('.request').first().waitFor()
+      await check('now')
+      await card(page, 'iron').getByRole('button', { name: 'Set temperature…' }).click()
+      await page.getByRole('dialog').waitFor()
+      await check('form')
+      await page.keyboard.press('Escape')
+      await card(page, 'dust').getByRole('button', { name: 'Dust sensor' }).click()
+      await page.getByRole('dialog').getByText('Owner').waitFor()
+      await check('drawer')
+      await page.keyboard.press('Escape')
+      for (const path of ['/requests', '/messages', '/flows', '/hub', '/wall']) {
+        await page.goto(`${hub.origin}${path}`)
+        await page.locator('.line, .tile').first().waitFor()
+        await page.addScriptTag({ content: axe })
+        await check(path)
+      }
+    })
+  })
+
+  test('nothing runs over the edge at 320 px', async () => {
+    const hub = await start()
+    hub.ask('saw', 'saw.enable', {}, 'person:ada', 'c')
+    const page = await visit(hub.origin, { viewport: { width: 320, height: 640 } })
+    const width = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth)
+    await page.getByLabel('User name').waitFor()
+    expect(await width()).toBe(320)
+    await login(page)
+    await page.locator('.shell').waitFor()
+    for (const path of ['/', '/requests', '/messages', '/flows', '/hub', '/wall']) {
+      await page.goto(`${hub.origin}${path}`)
+      await page.locator('.line, .tile').first().waitFor()
+      expect(await width(), path).toBe(320)
+    }
+  })
+
+  test('the shell opens without a network and says so', async () => {
+    const hub = await start()
+    const page = await open(hub, '/', { serviceWorkers: 'allow' })
+    await page.evaluate(() => navigator.serviceWorker.ready)
+    await expect
+      .poll(
+        () => page.evaluate(async () => (await caches.keys()).length === 1 && (await caches.match('/')) !== undefined),
+        eventually,
+      )
+      .toBe(true)
+    await page.context().setOffline(true)
+    await page.reload()
+    await page.getByText('The hub is out of reach').waitFor()
+  })
+
+  test('the first load stays under 300 kB', async () => {
+    const { readdirSync } = await import('node:fs')
+    const { gzipSync } = await import('node:zlib')
+    const files = readdirSync(join(dist, 'assets')).filter((name) => !name.endsWith('.map'))
+    expect(files.length).toBeGreaterThan(1)
+    const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(dist, 'assets', name))).length, 0)
+    expect(bytes).toBeLessThan(300 * 1024)
+  })
+})
