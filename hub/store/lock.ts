@@ -29,6 +29,8 @@ export const lockDataDir = async (dir: string, { leastFreeMiB = LEAST_FREE_MIB }
     makeFolder(dir)
     db = new Database(file, { timeout: 0 })
     chmodSync(file, 0o600)
+    // Nothing is ever written into it, so it needs no journal beside it.
+    db.pragma('journal_mode = MEMORY')
     db.exec('BEGIN EXCLUSIVE')
     requireRoom(dir, leastFreeMiB)
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
