@@ -1,8 +1,9 @@
 // Slows down whoever guesses passwords, without locking out the good neighbours behind the same address.
 import { remember } from './remember.ts'
 
-/** Failures of one name at one address double the wait from here to there. */
-const FIRST_WAIT_MS = 250
+/** A typing error or two cost nothing; from then on failures of one name at one address double the wait from here to there. */
+const FREE_FAILURES = 4
+const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 60_000
 
 export interface Logins {
@@ -48,10 +49,8 @@ export const openLogins = (parts: { failures: number; perSecond: number; now(): 
     failed(address, name) {
       const key = keyOf(address, name)
       const count = (strikes.get(key)?.count ?? 0) + 1
-      remember(strikes, key, {
-        count,
-        until: now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(count, 20)),
-      })
+      const wait = count <= FREE_FAILURES ? 0 : FIRST_WAIT_MS * 2 ** Math.min(count - FREE_FAILURES, 20)
+      remember(strikes, key, { count, until: now() + Math.min(LONGEST_WAIT_MS, wait) })
       const bucket = refilled(address)
       bucket.left = Math.max(0, bucket.left - 1)
       remember(buckets, address, bucket)
