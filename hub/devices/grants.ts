@@ -1,5 +1,5 @@
 // Native command topics are never granted with a credential; the other rules for grants are those of hub/access, which issues it.
-import { contains } from '../access/filters.ts'
+import { contains } from '../bus/filters.ts'
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { nativeCommands } from '../topics/native.ts'
 
