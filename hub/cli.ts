@@ -82,27 +82,23 @@ const ended = (hub: Hub): Promise<{ reopen: boolean; fatal?: string }> =>
     void hub.reopen.then(() => end({ reopen: true }))
   })
 
-const greet = ({ bind, ports, claimCode, readyMs }: Hub): void => {
+const greet = ({ bind, ports, claimCode, claimUrls, readyMs }: Hub): void => {
   const everywhere = bind === '0.0.0.0' || bind === '::'
   const hosts = everywhere ? ['127.0.0.1', ...lanAddresses()] : [bind]
   say(`\nMillrace is ready after ${(readyMs / 1000).toFixed(1)} s.`)
   for (const host of hosts) {
-    const mqtts = ports.mqtts === undefined ? '' : `   mqtts://${host}:${ports.mqtts}`
-    say(
-      `  http://${host}:${ports.http}   https://${host}:${ports.https ?? ''}   mqtt://${host}:${ports.mqtt ?? ''}${mqtts}`,
-    )
+    const at = (scheme: string, port: number | undefined) => (port === undefined ? [] : [`${scheme}://${host}:${port}`])
+    const { http, https, mqtt, mqtts } = ports
+    say(`  ${[...at('http', http), ...at('https', https), ...at('mqtt', mqtt), ...at('mqtts', mqtts)].join('   ')}`)
   }
   if (claimCode === undefined) return
-  const link = `http://127.0.0.1:${ports.http}/claim#${claimCode}`
-  const [lan] = lanAddresses()
   say('\nNobody owns this hub yet. Within 30 minutes, open this link to become its first user:')
-  say(`\n  ${link}\n`)
-  if (lan !== undefined && ports.https !== undefined) {
-    const far = `https://${lan}:${ports.https}/claim#${claimCode}`
-    say("From a phone or another machine (the certificate is the hub's own: the browser asks once):")
-    say(`\n  ${far}\n`)
-    if (process.stdout.isTTY) say(renderUnicodeCompact(far, { border: 2 }))
-  }
+  say(`\n  http://${everywhere ? '127.0.0.1' : bind}:${ports.http}/claim#${claimCode}\n`)
+  const [far] = claimUrls
+  if (far === undefined) return
+  const link = `${far}/claim#${claimCode}`
+  say("From a phone or another machine (the certificate is the hub's own: the browser asks once):")
+  say(`\n  ${link}\n\n${renderUnicodeCompact(link, { border: 2 })}`)
 }
 
 const lanAddresses = (): string[] =>

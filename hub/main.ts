@@ -48,13 +48,15 @@ export const startHub = async (config: Config) => {
   const begun = performance.now()
   const table = parts(config)
   const { up, times, stop } = await table.start()
-  const { settings, web, broker, claim, health, log, access } = up
+  const { settings, web, broker, claim, claimPorts, health, log, access } = up
   log.info('hub-ready', { ...times, ready: Math.round(performance.now() - begun) })
   return {
     bind: settings.bind,
     ports: { ...web.ports, ...broker.ports },
     /** The one-time code while nobody owns the hub. */
     claimCode: access.claimed ? undefined : claim.code,
+    /** Where the claim page answers besides this machine. */
+    claimUrls: claimPorts?.urls ?? [],
     /** Resolves when the claim asked to listen on the network: close this hub and start another. */
     reopen: new Promise<void>((done) => {
       claim.onClaimed(({ openToNetwork }) => openToNetwork && config.BIND === undefined && done())

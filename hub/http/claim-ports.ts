@@ -11,6 +11,8 @@ const NOT_YET =
   'Until this hub is claimed, only its claim page answers on the network. Open the link it printed, or use it on the machine itself.\n'
 
 export interface ClaimPorts {
+  /** Where it answers, as URLs without a path. */
+  urls: readonly string[]
   close(): void
 }
 
@@ -31,6 +33,7 @@ export const openClaimPorts = async (parts: {
     response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(NOT_YET)
   }
   const open: Server[] = []
+  const urls: string[] = []
   for (const bind of addresses) {
     const server = createServer(
       { ...tls, requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 },
@@ -38,13 +41,15 @@ export const openClaimPorts = async (parts: {
     )
     server.maxConnections = 32
     try {
-      await listen(server, { variable: 'HTTPS_PORT', port, bind })
+      const real = await listen(server, { variable: 'HTTPS_PORT', port, bind })
       open.push(server)
+      urls.push(`https://${bind.includes(':') ? `[${bind}]` : bind}:${real}`)
     } catch (error) {
       failed(bind, error)
     }
   }
   return {
+    urls,
     close: () => {
       for (const server of open) {
         server.close()
