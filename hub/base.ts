@@ -17,6 +17,8 @@ export interface Base {
   correlation: Correlation
   /** What is not ready yet, by name; empty when the hub can work. */
   waiting: Set<string>
+  /** Somebody changed where the hub listens: `asked` resolves, and the parts are started again. */
+  reopening: { ask(): void; asked: Promise<void> }
   /** Parts that ask each other: whoever comes later puts itself here, and is asked through it. */
   later: { journal?: Journal; bus?: OpenBus; access?: Access; devices?: OpenDevices }
 }
@@ -25,6 +27,7 @@ export const openBase = (config: Config): Base => {
   const correlation = openCorrelation()
   const log = openLog({ level: config.LOG_LEVEL, correlation })
   const later: Base['later'] = {}
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const clock = wallClock((byMs) => later.journal?.note('clock-step', { byMs }))
   return {
     config,
@@ -32,6 +35,7 @@ export const openBase = (config: Config): Base => {
     log,
     correlation,
     later,
+    reopening: { ask, asked },
     health: openHealth({ clock, log }),
     waiting: new Set(['store', 'journal', 'broker', 'plugins', 'flows', 'web']),
   }

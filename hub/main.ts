@@ -57,10 +57,8 @@ export const startHub = async (config: Config) => {
     claimCode: access.claimed ? undefined : claim.code,
     /** Where the claim page answers besides this machine. */
     claimUrls: claimPorts?.urls ?? [],
-    /** Resolves when the claim asked to listen on the network: close this hub and start another. */
-    reopen: new Promise<void>((done) => {
-      claim.onClaimed(({ openToNetwork }) => openToNetwork && config.BIND === undefined && done())
-    }),
+    /** Resolves when it shall listen elsewhere: close this hub and start another. */
+    reopen: up.reopening.asked,
     health,
     log,
     readyMs: Math.round(performance.now() - begun),

@@ -38,5 +38,11 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
   return access
 }
 
-export const claimPart = ({ clock, log, access, settings }: Base & { access: Access; settings: Settings }): Claim =>
-  openClaim({ access, settings, clock, log: log.of('access') })
+export const claimPart = (above: Base & { access: Access; settings: Settings }): Claim => {
+  const { config, clock, log, access, settings, reopening } = above
+  const claim = openClaim({ access, settings, clock, log: log.of('access') })
+  claim.onClaimed(({ openToNetwork }) => {
+    if (openToNetwork && config.BIND === undefined) reopening.ask()
+  })
+  return claim
+}

@@ -1,9 +1,10 @@
 // The doctor's general checks: the runtime, the data folder, the ports, the web app, the broker's patch, the clock.
-import { access, constants, mkdir, stat, statfs, unlink, writeFile } from 'node:fs/promises'
+import { access, constants, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { iso } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
+import { makeFolder } from '../store/folder.ts'
 import type { Check, Finding } from './doctor.ts'
 
 const GIB = 1024 ** 3
@@ -27,7 +28,7 @@ export const dataFolder = (folder: string): Check => ({
   name: 'data folder',
   run: async () => {
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
       const probe = join(folder, `.doctor-${process.pid}`)
       await writeFile(probe, 'x', { mode: 0o600, flush: true })
       await unlink(probe)

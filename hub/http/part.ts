@@ -18,10 +18,12 @@ import { journalRoutes } from '../journal/routes.ts'
 import type { Plugins } from '../plugins/host.ts'
 import { flowRoutes } from '../runner/routes.ts'
 import type { Runner } from '../runner/runner.ts'
+import type { Settings } from '../store/settings.ts'
 import type { Store } from '../store/store.ts'
 import { caRoutes, openTls, ownHosts, type Tls } from './ca.ts'
 import { isLan, openClaimPorts } from './claim-ports.ts'
 import { healthRoutes } from './health-routes.ts'
+import { networkRoutes } from './network-routes.ts'
 import { openMetricsListener } from './metrics-listener.ts'
 import { openWeb, type Web } from './web.ts'
 
@@ -37,7 +39,7 @@ export const tlsPart = ({ config, clock, log }: Base): Promise<Tls> =>
   })
 
 interface Above extends Base {
-  settings: { bind: string }
+  settings: Settings & { bind: string }
   store: Store
   errors: ErrorStore
   journal: Journal
@@ -62,8 +64,24 @@ const missing = ({ waiting, health }: Pick<Base, 'waiting' | 'health'>): string[
 
 /** Every route of the hub. */
 const routes = (above: Above) => {
-  const { config, clock, health, waiting, store, errors, journal, access, devices, gate, tls, plugins, runner, claim } =
-    above
+  const {
+    config,
+    clock,
+    health,
+    waiting,
+    store,
+    errors,
+    journal,
+    access,
+    devices,
+    gate,
+    tls,
+    plugins,
+    runner,
+    claim,
+    settings,
+    reopening,
+  } = above
   const prefix = config.TOPIC_PREFIX
   return [
     healthRoutes({ health, clock, version: project.version, notReady: () => missing(above), errors }),
@@ -73,6 +91,7 @@ const routes = (above: Above) => {
     gateRoutes({ gate, store }),
     journalRoutes({ journal, prefix }),
     flowRoutes({ runner }),
+    networkRoutes({ settings, fixed: config.BIND, reopen: reopening.ask }),
     ...plugins.routes,
   ]
 }
