@@ -132,7 +132,7 @@ const SignedIn = ({ session, path, onExpired, onLogout }: SignedInProps) => {
   }, [session.expiresAt, onExpired])
   if (!me) return <Waiting problem={problem} onRetry={again} />
   return (
-    <JarvisProvider hub={hub} me={me} session={{ ...session, username: me.id }} onRefused={refused}>
+    <JarvisProvider hub={hub} me={me} session={session} onRefused={refused}>
       <Page path={path} onLogout={onLogout} />
     </JarvisProvider>
   )

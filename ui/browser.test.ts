@@ -237,7 +237,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     expect(hub.commands[0]?.payload).toEqual({ celsius: 300, standby: true })
   })
 
-  test('stop is held, reaches devices, and says stopped only where the result says so', async () => {
+  test('stop is held, reaches devices, and says done only where the result says so', async () => {
     const hub = await start()
     hub.state.mute.add('compressor')
     const page = await open(hub)
@@ -252,9 +252,9 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     await expect.poll(() => hub.commands.length, eventually).toBe(9)
     await page.mouse.up()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('8 of 9 devices say they have stopped. 1 has not answered yet.').waitFor()
+    await dialog.getByText('8 of 9 devices say it is done. 1 has not answered yet.').waitFor()
     await dialog.getByText('no substitute for a physical emergency stop').waitFor()
-    await dialog.getByText('8 of 9 devices say they have stopped. 1 could not be stopped: go there.').waitFor()
+    await dialog.getByText('8 of 9 devices say it is done. 1 failed: go there.').waitFor()
     await dialog.getByText('The device did not answer within 5 s.').waitFor()
   })
 

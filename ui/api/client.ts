@@ -11,6 +11,7 @@ import {
   readItems,
   readJournalItem,
   readMe,
+  readMessage,
   readStop,
   readToken,
 } from './read.ts'
@@ -48,6 +49,8 @@ export interface Hub {
   why(seq: number): Promise<JournalItem[]>
   command(device: string, intent: string, payload?: Record<string, unknown>): Promise<Dispatched>
   stop(reason: string): Promise<StopAnswer>
+  /** Lets a flow that is quarantined, has ended or did not load run again. */
+  release(flow: string): Promise<void>
   /** What to add to this device's clock to get the hub's, in ms; from the Date header, so to a second. */
   offset(): number
 }
@@ -81,8 +84,7 @@ export const hubApi = (caller: Caller): Hub => {
     const date = Date.parse(response.headers.get('date') ?? '')
     if (!Number.isNaN(date)) offset = clockOffset(date, Date.now())
     const body: unknown = parseBody(text)
-    // /health answers 503 with its parts when the hub is unhealthy: that is an answer too.
-    if (response.ok || (path === '/health' && response.status === 503)) return body
+    if (response.ok) return body
     const problem = new Problem(response.status, readError(body) ?? bareAnswer(response.status))
     if (response.status === 401 && token !== undefined) caller.expired()
     throw problem
@@ -102,12 +104,12 @@ export const hubApi = (caller: Caller): Hub => {
     devices: async () => readItems(await call('/api/devices'), readDevice),
     flows: async () => readItems(await call('/api/flows'), readFlow),
     commands: async () => readItems(await call('/api/commands?limit=50'), readCommand),
-    health: async () => shaped(readHealth(await call('/health')), '/health'),
+    health: async () => shaped(readHealth(await call('/api/health')), '/api/health'),
     journal: async ({ topic, since, limit = 50 }) => {
       const query = new URLSearchParams({ order: 'newest', limit: String(limit) })
       if (topic !== undefined) query.set('topic', topic)
       if (since !== undefined) query.set('since', new Date(since).toISOString())
-      return readItems(await call(`/api/journal?${query.toString()}`), readJournalItem)
+      return readItems(await call(`/api/journal?${query.toString()}`), readMessage)
     },
     why: async (seq) => readItems(await call(`/api/journal/${seq}/why`), readJournalItem),
     command: async (device, intent, payload) => {
@@ -115,6 +117,7 @@ export const hubApi = (caller: Caller): Hub => {
       return shaped(readDispatched(await post(path, payload === undefined ? { intent } : { intent, payload })), path)
     },
     stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
+    release: async (flow) => void (await post(`/api/flows/${encodeURIComponent(flow)}/release`, {})),
     offset: () => offset,
   }
 }

@@ -115,7 +115,10 @@ export const readFlow = (value: unknown): FlowItem | undefined => {
     out: count(value['out']),
     dropped: count(value['dropped']),
     restarts: count(value['restarts']),
-    ...optional({ about: text(value['about']), error: text(value['error']) }),
+    ...optional({
+      about: text(value['about']),
+      error: text(value['error']) ?? text(record(value['error'])['message']),
+    }),
   }
 }
 
@@ -157,6 +160,12 @@ export const readHealth = (value: unknown): HealthItem | undefined => {
   return { status: healthWord(value['status']), parts }
 }
 
+/** An entry that was a message: the journal also keeps notes of the hub, and snapshots of the retained set. */
+export const readMessage = (value: unknown): JournalItem | undefined => {
+  const kind = isRecord(value) ? value['kind'] : undefined
+  return kind === undefined || kind === 'message' ? readJournalItem(value) : undefined
+}
+
 export const readMe = (value: unknown): Me | undefined => {
   if (!isRecord(value)) return undefined
   const id = text(value['id'])
@@ -167,6 +176,7 @@ export const readMe = (value: unknown): Me | undefined => {
     roles: texts(value['roles']),
     rights: texts(value['rights']),
     prefix: text(value['prefix']) ?? 'jarvis',
+    ...optional({ clientId: text(value['clientId']) }),
   }
 }
 

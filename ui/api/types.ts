@@ -81,6 +81,8 @@ export interface Me {
   id: string
   roles: string[]
   rights: string[]
+  /** The MQTT client id issued to this person, if the hub tells it. */
+  clientId?: string
   prefix: string
 }
 

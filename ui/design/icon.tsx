@@ -37,6 +37,7 @@ const PATHS = {
   air: 'M4 9h12v8H4ZM7 17v2.5M13 17v2.5M16 11h3a1.5 1.5 0 0 1 1.5 1.5V16M8 9V6h4v3M9.8 12.8v.1',
   water: 'M12 3.5s6 6.3 6 10.5a6 6 0 0 1-12 0c0-4.2 6-10.5 6-10.5Z',
   cnc: 'M4 20h16M7 20v-4h10v4M12 3v6M9.5 9h5v3L12 14.5 9.5 12Z',
+  bolt: 'M13 3 5 13.5h6L10 21l8-10.5h-6Z',
   battery: 'M3 8h15v8H3ZM18 11h3v2h-3M6 11v2M9.5 11v2',
 } as const
 
@@ -49,6 +50,8 @@ const KINDS: readonly [RegExp, IconName][] = [
   [/dust|particle|air_?quality|pm25/, 'dust'],
   [/extract|fan|vent/, 'fan'],
   [/iron|solder/, 'iron'],
+  [/weld/, 'bolt'],
+  [/presence|occup|motion|person/, 'person'],
   [/printer/, 'printer3d'],
   [/camera/, 'camera'],
   [/robot|agv|arm/, 'robot'],

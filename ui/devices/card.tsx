@@ -25,6 +25,9 @@ const VALUES = 3
 const brief = ({ label, text, unit, plain }: Shown): string =>
   `${plain === true ? '' : `${label} `}${text}${unit === '' ? '' : ` ${unit}`}`
 
+/** A plain no is the usual case and left to the details. */
+const isTelling = ({ text }: Shown): boolean => text !== 'No'
+
 export const DeviceCard = memo(({ device, hearing, mayAsk, onOpen }: Props) => {
   const asking = useCommand(device.id, device.name)
   const [key, ...rest] = shownValues(device)
@@ -50,7 +53,7 @@ export const DeviceCard = memo(({ device, hearing, mayAsk, onOpen }: Props) => {
         </p>
         {key?.number !== undefined && <Spark values={device.trail[key.name] ?? []} />}
         <p className="values small soft cut">
-          {key ? [key.label, ...rest.slice(0, VALUES).map(brief)].join(' · ') : 'No value yet'}
+          {key ? [key.label, ...rest.filter(isTelling).slice(0, VALUES).map(brief)].join(' · ') : 'No value yet'}
         </p>
       </div>
       <div className="card-foot">

@@ -31,7 +31,16 @@ const FormField = ({ field, value, mistake, onChange }: FieldProps) => {
   switch (field.type) {
     case 'choice': {
       const options = field.options.map((option) => ({ value: option, text: option }))
-      return <Choice {...shared} options={value === '' ? [{ value: '', text: 'Choose…' }, ...options] : options} />
+      return (
+        <Choice
+          {...shared}
+          options={
+            value === '' || !field.required
+              ? [{ value: '', text: field.required ? 'Choose…' : 'Not set' }, ...options]
+              : options
+          }
+        />
+      )
     }
     case 'boolean':
       return (

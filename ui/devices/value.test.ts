@@ -22,7 +22,21 @@ test('units come from the name or from the value itself', () => {
   expect(show('pm25', 38)).toMatchObject({ label: 'PM2.5', unit: 'µg/m³' })
   expect(show('power_w', 3)).toMatchObject({ label: 'Power', unit: 'W' })
   expect(show('flow', { value: 4, unit: 'l/min' })).toMatchObject({ text: '4', unit: 'l/min' })
+  expect(show('iron_celsius', 300).unit).toBe('°C')
   expect(show('progress', 0.64)).toMatchObject({ text: '64', unit: '%' })
+})
+
+test('a unit that is not sure is not claimed', () => {
+  expect(
+    ['energy', 'power', 'pressure', 'brightness', 'current', 'speed'].map((name) => show(name, 3).unit).join(''),
+  ).toBe('')
+  expect(show('temperature', 70).unit).toBe('°')
+  const values = shownValues({
+    kind: 'particle_sensor',
+    state: { air: 'clean', unit: 'µg/m³' },
+    telemetry: { dust: 12.9 },
+  })
+  expect(values.map(({ name, unit }) => `${name} ${unit}`)).toEqual(['dust µg/m³', 'air '])
 })
 
 test('booleans are words of their own', () => {

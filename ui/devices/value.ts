@@ -13,23 +13,26 @@ export interface Shown {
   number?: number
 }
 
+/** Units that a name leaves no doubt about. A temperature of unknown scale is a bare degree; what is unclear has none. */
 const UNITS: readonly [RegExp, string][] = [
-  [/(^|_)(pm1|pm25|pm2_5|pm10)$|_ug_?m3$|^dust$/, 'µg/m³'],
-  [/(temperature|temp|nozzle|bed|tip|setpoint)$|_c$|_celsius$/, '°C'],
-  [/(humidity|battery|brightness|level|progress|duty|load|percent|soc)$|_pct$/, '%'],
-  [/(^|_)(power|watts)$|_w$/, 'W'],
-  [/energy$|_kwh$/, 'kWh'],
-  [/voltage$|_v$/, 'V'],
-  [/current$|_a$/, 'A'],
-  [/co2$|_ppm$/, 'ppm'],
-  [/pressure$|_bar$/, 'bar'],
-  [/(rpm|spindle|speed)$/, 'rpm'],
-  [/(rssi|noise|sound)$|_db$/, 'dB'],
-  [/lux$|illuminance$/, 'lx'],
-  [/_s$|seconds$|remaining$/, 's'],
-  [/_min$|minutes$/, 'min'],
+  [/(^|_)(pm1|pm25|pm2_5|pm10)$|_ug_?m3$/, 'µg/m³'],
+  [/_c$|(^|_)celsius$/, '°C'],
+  [/_f$|(^|_)fahrenheit$/, '°F'],
+  [/(^|_)(temperature|temp|nozzle|bed|setpoint)$/, '°'],
+  [/(^|_)(humidity|battery|progress|percent|soc)$|_pct$/, '%'],
+  [/_w$|(^|_)watts$/, 'W'],
+  [/_kwh$|(^|_)kwh$/, 'kWh'],
+  [/_v$|(^|_)volts?$|(^|_)voltage$/, 'V'],
+  [/_a$|(^|_)amps$/, 'A'],
+  [/_ppm$|(^|_)co2$/, 'ppm'],
+  [/_bar$|^bar$/, 'bar'],
+  [/(^|_)rpm$/, 'rpm'],
+  [/_db$/, 'dB'],
+  [/(^|_)lux$/, 'lx'],
+  [/_s$|_seconds$/, 's'],
+  [/_min$|_minutes$/, 'min'],
   [/_mm$/, 'mm'],
-  [/_kg$|weight$/, 'kg'],
+  [/_kg$/, 'kg'],
 ]
 
 /** Suffixes that only say the unit, which stands beside the value anyway. */
@@ -41,6 +44,11 @@ const LABELS: Record<string, string> = {
   pm10: 'PM10',
   pm1: 'PM1',
   co2: 'CO₂',
+  celsius: 'Temperature',
+  watts: 'Power',
+  amps: 'Current',
+  bar: 'Pressure',
+  dust: 'Dust',
   rpm: 'Speed',
   on: 'Power',
   open: 'Position',
@@ -122,6 +130,8 @@ const FIRST: readonly [RegExp, readonly string[]][] = [
   [/door|gate|window|contact/, ['open', 'contact', 'locked']],
   [/lock/, ['locked', 'open']],
   [/light|lamp/, ['on', 'brightness']],
+  [/weld/, ['on', 'amps', 'current']],
+  [/presence|occupancy|motion/, ['occupied', 'occupancy', 'motion', 'people']],
   [/extract|fan|vent|switch|plug|relay|outlet/, ['on', 'running', 'speed', 'rpm', 'power']],
   [/printer/, ['progress', 'state', 'status', 'nozzle']],
   [/press|cnc|laser|saw|mill|lathe|machine|robot|compressor/, ['state', 'status', 'running', 'pressure', 'on']],
@@ -130,6 +140,7 @@ const OTHERWISE = [
   'pm25',
   'dust',
   'temperature',
+  'celsius',
   'tip_temperature',
   'temp',
   'tip',
@@ -159,12 +170,17 @@ interface Valued {
 
 /** The values of a device, the one that matters most first. Telemetry wins over state where both have a name. */
 export const shownValues = (device: Valued): Shown[] => {
-  const values: Json = { ...device.state, ...device.telemetry }
+  const { unit, ...values }: Json = { ...device.state, ...device.telemetry }
+  // A `unit` beside the values is meant for the numbers that bring none of their own.
+  const shared = typeof unit === 'string' ? unit : ''
   const names = Object.keys(values)
   const kind = device.kind.toLowerCase()
   const order = [...(FIRST.find(([pattern]) => pattern.test(kind))?.[1] ?? []), ...OTHERWISE]
   const found = order.map((wanted) => starts(names, wanted)).find((name) => name !== undefined)
   const first = found ?? names.find((name) => typeof values[name] === 'number') ?? names[0]
   const sorted = first === undefined ? names : [first, ...names.filter((name) => name !== first)]
-  return sorted.map((name) => show(name, values[name], device.trail?.[name]))
+  return sorted.map((name) => {
+    const shown = show(name, values[name], device.trail?.[name])
+    return shown.number !== undefined && shown.unit === '' ? { ...shown, unit: shared } : shown
+  })
 }

@@ -1,7 +1,10 @@
 // The flows that run: health, what goes in and out, and what is wrong with which.
 import type { FlowItem } from '../api/types.ts'
+import { sentence } from '../api/problem.ts'
 import { Badge, type Tone } from '../design/badge.tsx'
+import { Button } from '../design/button.tsx'
 import { Empty, Note } from '../design/parts.tsx'
+import { tell } from '../design/toast.tsx'
 import { numberText, words } from '../devices/value.ts'
 import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
 import { flowTone } from './tone.ts'
@@ -13,15 +16,33 @@ const Count = ({ name, value, tone }: { name: string; value: number; tone?: Tone
   </div>
 )
 
-const Topics = ({ title, topics }: { title: string; topics: readonly string[] }) =>
-  topics.length === 0 ? null : (
+const Topics = ({ title, topics }: { title: string; topics: readonly string[] }) => {
+  const { short } = useJarvisContext()
+  return topics.length === 0 ? null : (
     <p className="small soft flow-topics">
       <span>{title}</span>{' '}
       {topics.map((topic) => (
-        <code key={topic}>{topic}</code>
+        <code key={topic}>{short(topic)}</code>
       ))}
     </p>
   )
+}
+
+/** What a person can let run again. */
+const RELEASABLE: readonly string[] = ['quarantined', 'ended', 'failed to load']
+
+const Release = ({ id }: { id: string }) => {
+  const { hub, me, refetch } = useJarvisContext()
+  if (!me.rights.includes('devices.manage')) return null
+  const release = (): void => {
+    hub.release(id).then(refetch, (error: unknown) => tell(sentence(error)))
+  }
+  return (
+    <div className="row">
+      <Button onPress={release}>Let it run again</Button>
+    </div>
+  )
+}
 
 const Flow = ({ flow, brief }: { flow: FlowItem; brief: boolean }) => (
   <li className={`line flow${brief ? ' brief' : ''}`} data-flow={flow.id}>
@@ -41,6 +62,7 @@ const Flow = ({ flow, brief }: { flow: FlowItem; brief: boolean }) => (
     {!brief && <Topics title="hears" topics={flow.inputs} />}
     {!brief && <Topics title="says" topics={flow.outputs} />}
     {flow.error !== undefined && <p className="small reason">{flow.error}</p>}
+    {!brief && RELEASABLE.includes(flow.status) && <Release id={flow.id} />}
   </li>
 )
 

@@ -2,9 +2,9 @@
 import type { FlowItem } from '../api/types.ts'
 import type { Tone } from '../design/badge.tsx'
 
-const BAD: readonly string[] = ['quarantined', 'failed', 'crashed', 'broken', 'invalid', 'rejected']
-const PASSING: readonly string[] = ['restarting', 'starting', 'backoff', 'waiting', 'approximate', 'degraded']
-const FINE: readonly string[] = ['running', 'healthy', 'live', 'ok']
+const BAD: readonly string[] = ['quarantined', 'failed', 'crashed', 'broken', 'failed to load']
+const PASSING: readonly string[] = ['restarting', 'starting', 'approximate']
+const FINE: readonly string[] = ['running']
 
 export const flowTone = ({ status, error }: FlowItem): Tone => {
   if (BAD.includes(status)) return 'bad'

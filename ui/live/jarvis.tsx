@@ -128,7 +128,7 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
     let n = 0
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mqtt`
     const opened = openLink(
-      { url, username: session.username, token: session.token },
+      { url, clientId: me.clientId ?? `ui.${me.id}`, username: me.id, token: session.token },
       {
         up: () => {
           setLink({ state: 'live', since: Date.now() })
@@ -172,7 +172,7 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
       line.current = undefined
       opened.close()
     }
-  }, [session.username, session.token, me.prefix, refetch, onRefused, workshop])
+  }, [session.token, me.clientId, me.id, me.prefix, refetch, onRefused, workshop])
 
   useEffect(() => {
     if (link.state !== 'lost') return undefined

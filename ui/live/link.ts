@@ -32,13 +32,16 @@ const REFUSALS: readonly number[] = [0x86, 0x87, 4, 5]
 
 const codeOf = (error: Error): number => ('code' in error && typeof error.code === 'number' ? error.code : 0)
 
-export const openLink = (who: { url: string; username: string; token: string }, events: LinkEvents): Link => {
+export const openLink = (
+  who: { url: string; clientId: string; username: string; token: string },
+  events: LinkEvents,
+): Link => {
   const wanted = new Map<string, number>()
   let everUp = false
   const client: MqttClient = mqtt.connect(who.url, {
     protocolVersion: 5,
     clean: true,
-    clientId: `ui.${who.username}-${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0'}`,
+    clientId: `${who.clientId}-${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0'}`,
     username: who.username,
     password: who.token,
     keepalive: KEEPALIVE_S,

@@ -31,6 +31,7 @@ export const Claim = ({ isOpen, onSession }: Props) => {
   const [again, setAgain] = useState('')
   const [toNetwork, setToNetwork] = useState(false)
   const [busy, setBusy] = useState(false)
+  const [isClaimed, setClaimed] = useState(false)
   const [mistakes, setMistakes] = useState<Mistakes>({})
   const [problem, setProblem] = useState<string | undefined>(undefined)
 
@@ -51,14 +52,34 @@ export const Claim = ({ isOpen, onSession }: Props) => {
     const name = username.trim()
     try {
       await hub.claimWith({ code: code.trim(), username: name, password, openToNetwork: toNetwork })
-      onSession(await signIn(name, password))
     } catch (error) {
       const field = error instanceof Problem ? error.details.field : undefined
       if (field === 'code' || field === 'username' || field === 'password') setMistakes({ [field]: sentence(error) })
       else setProblem(sentence(error))
       setBusy(false)
+      return
+    }
+    try {
+      onSession(await signIn(name, password))
+    } catch {
+      // The page was open on the network for the claim alone, or the hub is opening its doors to the network now.
+      setClaimed(true)
     }
   }
+
+  if (isClaimed)
+    return (
+      <Door title="The hub is yours">
+        <p>
+          {toNetwork
+            ? 'It is opening to this network now. Give it a few seconds, then sign in.'
+            : 'It answers only on its own computer, as you chose: open the app there and sign in.'}
+        </p>
+        <Button look="primary" onPress={() => location.assign('/')}>
+          Sign in
+        </Button>
+      </Door>
+    )
 
   if (!isOpen)
     return (

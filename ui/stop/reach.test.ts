@@ -18,11 +18,11 @@ const request = (over: Partial<RequestView>): RequestView => ({
   ...over,
 })
 
-test('a device has stopped only when its result says so', () => {
+test('a device is done only when its result says so', () => {
   expect(reached(stop, [], AT)[0]?.state).toBe('sent')
   expect(reached(stop, [request({})], AT)[0]?.state).toBe('sent')
   expect(reached(stop, [request({ status: 'accepted' })], AT)[0]?.state).toBe('sent')
-  expect(reached(stop, [request({ status: 'done' })], AT)[0]?.state).toBe('stopped')
+  expect(reached(stop, [request({ status: 'done' })], AT)[0]?.state).toBe('done')
 })
 
 test('no answer is a failure with its reason', () => {
@@ -46,10 +46,10 @@ test('every intent of a device must be done', () => {
   expect(reached(two, [request({ status: 'done' })], AT)[0]?.state).toBe('sent')
   expect(
     reached(two, [request({ status: 'done' }), request({ intent: 'press.cool', status: 'done' })], AT)[0]?.state,
-  ).toBe('stopped')
+  ).toBe('done')
 })
 
 test('the sentence never says more than is known', () => {
   expect(reachWords([])).toContain('Nothing was sent')
-  expect(reachWords(reached(stop, [], AT))).toBe('0 of 1 devices say they have stopped. 1 has not answered yet.')
+  expect(reachWords(reached(stop, [], AT))).toBe('0 of 1 devices say it is done. 1 has not answered yet.')
 })

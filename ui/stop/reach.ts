@@ -1,12 +1,12 @@
-// Whom a stop reached, and what became of it: "stopped" is said only when the device's result says so.
+// Whom a stop reached, and what became of it: "done" is said only when the results say so.
 import type { StopAnswer } from '../api/types.ts'
 import { isClosed, type RequestView } from '../live/request.ts'
 
 export interface Reached {
   device: string
   intents: readonly string[]
-  /** `sent`: on its way; `stopped`: every intent done; `failed`: at least one not done, or it could not be sent. */
-  state: 'sent' | 'stopped' | 'failed'
+  /** `sent`: on its way; `done`: the result of every intent says so; `failed`: at least one not done, or it could not be sent. */
+  state: 'sent' | 'done' | 'failed'
   reason?: string
 }
 
@@ -27,16 +27,16 @@ export const reached = (stop: StopAnswer, requests: readonly RequestView[], at: 
     const bad = words.find((one) => one !== undefined && one.status !== 'done')
     if (bad) return { device, intents, state: 'failed', reason: bad.reason ?? bad.status }
     const all = words.length > 0 && words.every((one) => one?.status === 'done')
-    return { device, intents, state: all ? 'stopped' : 'sent' }
+    return { device, intents, state: all ? 'done' : 'sent' }
   })
 
 /** One sentence on how far a stop has come. */
 export const reachWords = (devices: readonly Reached[]): string => {
   if (devices.length === 0) return 'No device declares anything that stops it. Nothing was sent.'
   const count = (state: Reached['state']): number => devices.filter((one) => one.state === state).length
-  const [stopped, failed, sent] = [count('stopped'), count('failed'), count('sent')]
-  const parts = [`${stopped} of ${devices.length} devices say they have stopped.`]
+  const [done, failed, sent] = [count('done'), count('failed'), count('sent')]
+  const parts = [`${done} of ${devices.length} devices say it is done.`]
   if (sent > 0) parts.push(`${sent} ${sent === 1 ? 'has' : 'have'} not answered yet.`)
-  if (failed > 0) parts.push(`${failed} could not be stopped: go there.`)
+  if (failed > 0) parts.push(`${failed} failed: go there.`)
   return parts.join(' ')
 }

@@ -17,8 +17,8 @@ type Outcome =
 
 const LOOK = {
   sent: { tone: 'warn', word: 'Sent, no answer yet' },
-  stopped: { tone: 'good', word: 'Stopped' },
-  failed: { tone: 'bad', word: 'Not stopped' },
+  done: { tone: 'good', word: 'Done' },
+  failed: { tone: 'bad', word: 'Failed' },
 } as const
 
 /** While an answer is missing and the live line is down, the requests are read again this often, and no longer than this. */

@@ -219,6 +219,7 @@ export const fakeHub = async (options: Options) => {
 
   app.get('/mqtt', { websocket: true }, (socket) => line.accept(socket))
   app.get('/health', async () => (options.empty === true ? { status: 'healthy', parts: [] } : health()))
+  app.get('/api/health', async () => (options.empty === true ? { status: 'healthy', parts: [] } : health()))
   app.get('/api/claim', async () => ({ claimed: state.claimed, open: state.claimOpen }))
   app.post<{ Body: Record<string, unknown> }>('/api/claim', async ({ body }, reply) => {
     if (body['code'] !== CLAIM_CODE)
