@@ -19,6 +19,7 @@ const tests = ['**/*.test.ts', '**/*.test.tsx', '**/*.bench.ts']
 export default ts.config(
   { ignores: ['node_modules', '**/dist', 'data', 'coverage', 'ui/public', 'infra/templates', '**/fixtures/**'] },
   js.configs.recommended,
+  { files: ['**/*.js'], languageOptions: { globals: { process: 'readonly' } } },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [ts.configs.recommendedTypeChecked],

@@ -68,7 +68,6 @@ const routes = (above: Above) => {
     config,
     clock,
     health,
-    waiting,
     store,
     errors,
     journal,
