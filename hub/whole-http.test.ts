@@ -1,9 +1,10 @@
 // The web port of a whole hub as strangers, roles and pages of other origins meet it: who gets what, and how a no looks.
+import { get } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Role } from './bus/principal.ts'
 import { testHub, type TestHub } from './testing/hub.ts'
-import type { Asking } from './testing/outsider.ts'
+import type { Asking, Login, Wire } from './testing/outsider.ts'
 
 const ErrorBody = z.strictObject({
   error: z.strictObject({
@@ -206,6 +207,51 @@ describe('a claimed hub', () => {
     expect((await hub.api('/api/docs/json', { token: null })).body).toMatchObject({
       openapi: expect.any(String) as string,
     })
+  })
+})
+
+describe('the other doors for MQTT', () => {
+  let hub: TestHub
+  let lamp: Login
+
+  beforeAll(async () => {
+    hub = await testHub()
+    lamp = await hub.credential('lamp')
+  })
+  afterAll(() => hub.close())
+
+  const talks = async (wire: Wire) => {
+    await wire.subscribe('jarvis/devices/lamp/event')
+    await wire.publish('jarvis/devices/lamp/event', { type: 'hello' })
+    expect((await wire.hears('jarvis/devices/lamp/event')).json()).toEqual({ type: 'hello' })
+    await wire.end()
+  }
+
+  test('TLS, with the certificate authority that the hub hands out', async () => {
+    const { body } = await hub.api<{ text: string }>('/api/ca.pem', { token: null })
+    const url = `mqtts://localhost:${hub.hub.ports.mqtts ?? 0}`
+    await talks(await hub.mqtt(lamp, { url, ca: body.text }))
+    await expect(hub.mqtt(lamp, { url })).rejects.toThrow(/certificate/)
+    await expect(hub.mqtt({ ...lamp, password: 'guess' }, { url, ca: body.text })).rejects.toMatchObject({ code: 4 })
+  })
+
+  test('HTTPS, with the same authority', async () => {
+    const { body } = await hub.api<{ text: string }>('/api/ca.pem', { token: null })
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      get(`https://localhost:${hub.hub.ports.https ?? 0}/healthz`, { ca: body.text }, ({ statusCode }) =>
+        resolve(statusCode),
+      ).once('error', reject)
+    })
+    expect(answer).toBe(200)
+  })
+
+  test('WebSocket on the web port, for 3.1.1 and 5, but not for pages of another origin', async () => {
+    const url = `${hub.base.replace('http', 'ws')}/mqtt`
+    for (const protocolVersion of [4, 5] as const) await talks(await hub.mqtt(lamp, { url, protocolVersion }))
+    const person = { clientId: 'ui.ada-page', username: 'ada', password: hub.token }
+    await (await hub.mqtt(person, { url, wsOptions: { origin: hub.base } })).end()
+    await expect(hub.mqtt(person, { url, wsOptions: { origin: 'https://evil.example' } })).rejects.toThrow()
+    await expect(hub.mqtt({ ...person, password: 'guess' }, { url })).rejects.toMatchObject({ code: 4 })
   })
 })
 

@@ -61,8 +61,8 @@ export interface Outsider {
   login(username: string, password: string): Promise<string>
   /** A fresh credential, made by the admin. */
   credential(device: string, topics?: readonly string[]): Promise<Login>
-  /** Connects; rejects when the hub refuses. MQTT 3.1.1 unless `protocolVersion: 5`. */
-  mqtt(login: Partial<Login>, options?: IClientOptions): Promise<Wire>
+  /** Connects; rejects when the hub refuses. MQTT 3.1.1 over TCP unless told otherwise by `protocolVersion: 5` or `url`. */
+  mqtt(login: Partial<Login>, options?: IClientOptions & { url?: string }): Promise<Wire>
   /** Ends every connection that was made through this. */
   leave(): Promise<void>
 }
@@ -114,9 +114,9 @@ export const outsider = (base: string, mqttPort: number, admin: () => string): O
       return body
     },
 
-    async mqtt(who, options = {}) {
+    async mqtt(who, { url = `mqtt://127.0.0.1:${mqttPort}`, ...options } = {}) {
       const heard: Heard[] = []
-      const client = mqtt.connect(`mqtt://127.0.0.1:${mqttPort}`, {
+      const client = mqtt.connect(url, {
         protocolVersion: 4,
         reconnectPeriod: 0,
         connectTimeout: MQTT_MS,
