@@ -13,7 +13,11 @@ let root = ''
 /** The exit code and what was said, within 60 s. */
 const run = async (command: string, args: string[], cwd: string): Promise<{ code: number | null; said: string }> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, timeout: 60_000 })
+    const child = spawn(command, args, {
+      cwd,
+      timeout: 60_000,
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+    })
     let said = ''
     child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
     child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))

@@ -6,7 +6,7 @@ const checks: [name: string, command: string, args: string[]][] = [
   [
     'format',
     'prettier',
-    ['--check', '--log-level', 'warn', '--cache', '--cache-location', 'node_modules/.cache/prettier', '.'],
+    ['--check', '--log-level', 'warn', '--cache', '--cache-location', 'node_modules/.cache/prettier/ok', '.'],
   ],
   ['types', 'tsc', ['-p', '.']],
   ['types of flows', 'tsc', ['-p', 'flows']],
