@@ -1,9 +1,10 @@
-// The commands: start (the default), doctor, audit. What they print is for people; what the hub logs is for machines.
+// The commands: start (the default), doctor, health, audit. What they print is for people; what the hub logs is for machines.
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { renderUnicodeCompact } from 'uqr'
+import { z } from 'zod'
 import { type Config, readConfig } from './config.ts'
-import { Fatal } from './errors.ts'
+import { Fatal, reasonOf } from './errors.ts'
 import { auditCommand } from './gate/cli.ts'
 import { catchStrays } from './health/strays.ts'
 import { openLog } from './health/log.ts'
@@ -21,8 +22,9 @@ export const run = async (args: readonly string[]): Promise<void> => {
   try {
     if (command === 'start') await start()
     else if (command === 'doctor') process.exitCode = await inspect(readConfig())
+    else if (command === 'health') process.exitCode = await health(readConfig())
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
-    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, audit.`)
+    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit.`)
   } catch (error) {
     process.stderr.write(
       `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
@@ -44,6 +46,23 @@ const audit = async (config: Config, args: readonly string[]): Promise<number> =
     await store.close()
   }
 }
+
+/** What the hub that runs says of itself; exit code 1 when it is not healthy or not there. */
+const health = async ({ HTTP_PORT, BIND }: Config): Promise<number> => {
+  const host = BIND === undefined || BIND === '0.0.0.0' || BIND === '::' ? '127.0.0.1' : BIND
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${HTTP_PORT}/health`
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(3000) })
+    const { status, parts } = Health.parse(await answer.json())
+    for (const part of parts) say(`${part.status.padEnd(10)}  ${part.part}`)
+    say(status)
+    return status === 'healthy' ? 0 : 1
+  } catch (error) {
+    say(`No hub answers at ${url}: ${reasonOf(error)}. Is it running (npm start)? Does it use another HTTP_PORT?`)
+    return 1
+  }
+}
+const Health = z.object({ status: z.string(), parts: z.array(z.object({ part: z.string(), status: z.string() })) })
 
 const start = async (): Promise<void> => {
   const config = readConfig()

@@ -104,6 +104,30 @@ export const fileSettings = z.strictObject({
     })
     .prefault({}),
   errors: z.strictObject({ days: bounded(1, 365, 7, 'Keep errors this many days') }).prefault({}),
+  gate: z
+    .strictObject({
+      ackSeconds: bounded(1, 600, 5, 'A device must answer a command within this, or its result is a timeout'),
+      acceptedSeconds: bounded(1, 86_400, 60, 'After "accepted" without "within", the end must come within this'),
+      requestSeconds: bounded(1, 600, 30, 'A request without expiresAt expires after this'),
+      interlockMs: bounded(10, 5_000, 200, 'An interlock must answer within this'),
+    })
+    .prefault({}),
+  broker: z
+    .strictObject({
+      connections: bounded(1, 1_000_000, 20_000, 'MQTT connections at once'),
+      connectionsPerAddress: bounded(1, 1_000_000, 512, 'Of one address'),
+      packetKiB: bounded(16, 262_144, 1024, 'Largest packet after login'),
+      queueMessages: bounded(1, 10_000_000, 1_000_000, 'Messages kept for one client that is offline'),
+      queueMiB: bounded(1, 65_536, 1024, 'The same in size'),
+      queueDays: bounded(1, 365, 7, 'The same in age'),
+    })
+    .prefault({}),
+  flows: z
+    .strictObject({
+      heapMiB: bounded(64, 16_384, 256, "Memory of the flows' process"),
+      stuckSeconds: bounded(1, 600, 10, 'The process is replaced when it does not answer for this long'),
+    })
+    .prefault({}),
 })
 
 export type Variables = z.output<typeof variables>

@@ -14,6 +14,11 @@ export const sessionsPart = ({ config, clock, log, health }: Base): Promise<Sess
     durability: config.DURABILITY,
     clock,
     log: log.of('sessions'),
+    limits: {
+      perClientMessages: config.file.broker.queueMessages,
+      perClientBytes: config.file.broker.queueMiB * 2 ** 20,
+      maxAgeMs: config.file.broker.queueDays * 86_400_000,
+    },
     ...sessionWords(health),
   })
 
@@ -46,6 +51,11 @@ export const brokerPart = async ({
       mqtt: config.MQTT_PORT,
       mqtts: { port: config.MQTTS_PORT, tls: { key: tls.key, cert: tls.cert } },
       ws: config.MQTT_WS_PORT,
+    },
+    limits: {
+      connections: config.file.broker.connections,
+      connectionsPerAddress: config.file.broker.connectionsPerAddress,
+      packet: config.file.broker.packetKiB * 1024,
     },
     log: log.of('broker'),
     health,

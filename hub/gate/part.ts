@@ -30,4 +30,10 @@ export const gatePart = ({ config, clock, log, health, bus, store, devices, acce
     prefix: config.TOPIC_PREFIX,
     principalOf: access.principalOf,
     limits: deviceLimits(config.file.limits),
+    bounds: {
+      ackMs: config.file.gate.ackSeconds * 1000,
+      acceptedMs: config.file.gate.acceptedSeconds * 1000,
+      expiryMs: config.file.gate.requestSeconds * 1000,
+      interlockMs: config.file.gate.interlockMs,
+    },
   })

@@ -35,6 +35,7 @@ export const runnerPart = async ({
     clock,
     log: log.of('runner'),
     health,
+    limits: { heapMb: config.file.flows.heapMiB, stuckMs: config.file.flows.stuckSeconds * 1000 },
   })
   waiting.delete('flows')
   return runner
