@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Store } from '../store/store.ts'
 import { silent } from '../testing/stores.ts'
-import { nativeCommands } from '../topics/native.ts'
-import { matches } from '../bus/filters.ts'
+import { isNativeCommand } from '../topics/native.ts'
 import { type AccessParts, openAccess } from './open.ts'
 
 /** A clock that stands until it is moved. */
@@ -41,7 +40,7 @@ export const rig = async (store: Store, more: Partial<AccessParts> = {}) => {
     log: silent,
     prefix: 'jarvis',
     ownerOf: (device) => owners.get(device),
-    nativeCommands: (topic) => nativeCommands.some((filter) => matches(filter, topic)),
+    nativeCommands: isNativeCommand,
     ...more,
   })
   const revoked: string[] = []

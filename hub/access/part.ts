@@ -4,11 +4,10 @@ import type { Found } from '../plugins/host.ts'
 import { pluginTopics } from '../plugins/rights.ts'
 import type { Settings } from '../store/settings.ts'
 import type { Store } from '../store/store.ts'
-import { nativeCommands } from '../topics/native.ts'
+import { isNativeCommand } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 import type { Access } from './access.ts'
 import { type Claim, openClaim } from './claim.ts'
-import { matcher } from '../bus/filters.ts'
 import { openAccess } from './open.ts'
 
 interface Above extends Base {
@@ -18,7 +17,6 @@ interface Above extends Base {
 }
 
 export const accessPart = async ({ config, clock, log, health, later, store, table, found }: Above) => {
-  const commands = nativeCommands.map(matcher)
   const access = await openAccess({
     store,
     dataDir: config.DATA_DIR,
@@ -29,7 +27,7 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
     table,
     ownerOf: (device) => later.devices?.ownerOf(device),
     claimOwner: (device, owner) => later.devices?.claim(device, owner),
-    nativeCommands: (topic) => commands.some((matches) => matches(topic)),
+    nativeCommands: isNativeCommand,
     pluginTopics: pluginTopics(found, table),
     adminUser: config.ADMIN_USER,
     adminPassword: config.ADMIN_PASSWORD,

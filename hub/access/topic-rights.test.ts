@@ -2,11 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { GATE, HUB, type Principal, type Role, ROLES } from '../bus/principal.ts'
 import { core } from '../topics/core.ts'
-import { nativeCommands } from '../topics/native.ts'
+import { isNativeCommand } from '../topics/native.ts'
 import { topics } from '../topics/row.ts'
 import { topicTable } from '../topics/table.ts'
 import { z } from 'zod'
-import { matches } from '../bus/filters.ts'
 import { openTopicRights } from './topic-rights.ts'
 
 const cameras = topics({
@@ -33,7 +32,7 @@ const rights = openTopicRights({
           handles: ['jarvis/devices/+/cmd'],
         }
       : { publishes: ['jarvis/devices/+/request'], handles: [] },
-  nativeCommands: (topic) => nativeCommands.some((filter) => matches(filter, topic)),
+  nativeCommands: isNativeCommand,
 })
 
 const device = (id: string, ...granted: string[]): Principal => ({

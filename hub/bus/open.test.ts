@@ -133,9 +133,12 @@ test('only the gate publishes commands and results, only the owner its own topic
   expect(accept(draft('jarvis/devices/dust/cmd', {}))).toBeUndefined()
   expect(accept(draft('jarvis/devices/dust/result', {}))).toBeUndefined()
   expect(accept(draft('jarvis/devices/iron/state', {}))).toBeUndefined()
-  expect(accept(draft('jarvis/devices/dust/telemetry', { x: 'y'.repeat(70_000) }))).toBeUndefined()
+  const big = { intent: 'a.b', type: 'x', payload: { x: 'y'.repeat(70_000) } }
+  for (const topic of ['telemetry', 'state', 'about', 'event', 'ack', 'request']) {
+    expect(accept(draft(`jarvis/devices/dust/${topic}`, big))).toBeUndefined()
+  }
   expect(entries).toEqual([])
-  expect(bus.counters().refused).toBe(4)
+  expect(bus.counters().refused).toBe(9)
 })
 
 test('a retained message replaces the one before, an empty one clears it', () => {

@@ -6,6 +6,7 @@ import { Forbidden, Invalid, Recoverable, reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
 import type { Heard } from '../streams/message.ts'
+import type { Writer } from '../topics/row.ts'
 import { firstIssue, type TopicMatch, type TopicTable } from '../topics/table.ts'
 import type { Arrival, Bus, PublishOptions } from './bus.ts'
 import { openDispatch } from './dispatch.ts'
@@ -15,9 +16,10 @@ import { openRetained } from './retained.ts'
 import { openThreads } from './threads.ts'
 import { TopicTrie } from './trie.ts'
 
-/** State and telemetry may hold this much; other topics are bounded by the broker's packet limit (BR-5). */
+/** The hub's own topics may hold this much; other people's are bounded by the broker's packet limit (BR-5). */
 const SMALL_PAYLOAD = 64 * 1024
-const SMALL = new Set(['devices/{device}/telemetry', 'devices/{device}/state', 'devices/{device}/about'])
+/** Rows with these writers come from outside the hub. */
+const SIZED: ReadonlySet<Writer> = new Set<Writer>(['owner', 'requester'])
 /** Decoded on arrival because the hub itself needs what is inside: who asks for what, and which command an ack answers. */
 const EAGER = new Set(['devices/{device}/request', 'devices/{device}/ack', 'safety/stop'])
 
@@ -111,7 +113,7 @@ export const openBus = (parts: BusParts): OpenBus => {
     }
     if (row.by === 'flow' && draft.origin !== `flow:${params['flow'] ?? ''}`)
       return 'only the flow of that name publishes this topic'
-    if (SMALL.has(key) && draft.payload.length > SMALL_PAYLOAD) {
+    if (row.native === undefined && SIZED.has(row.by) && draft.payload.length > SMALL_PAYLOAD) {
       return `the payload has ${draft.payload.length} bytes, the limit here is ${SMALL_PAYLOAD}`
     }
     if (key === 'devices/{device}/cmd' && draft.retain) return 'a command is never retained'

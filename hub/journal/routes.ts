@@ -5,6 +5,7 @@ import { Invalid, Missing } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import type { Entry, Journal, Query } from './entry.ts'
 import { isFilter, matches } from '../bus/filters.ts'
+import { isShallow } from '../topics/depth.ts'
 
 /** An entry as the API shows it. */
 export const JournalItem = z.object({
@@ -12,7 +13,7 @@ export const JournalItem = z.object({
   at: z.string().describe('When the hub took it, ISO 8601 UTC'),
   kind: z.enum(['message', 'retained', 'note']),
   topic: z.string().describe('Full MQTT topic; notes of the hub itself begin with !'),
-  payload: z.unknown().describe('The decoded JSON, or { base64 } where it is none'),
+  payload: z.unknown().describe('The decoded JSON, or { base64 } where it is none or is nested deeper than 32 levels'),
   origin: z.string().describe('The authenticated principal, such as device:dust'),
   cause: z.number().describe('seq of the message that led to this one; 0 when none is known'),
   correlation: z.string().describe('Correlation id; empty when none'),
@@ -141,8 +142,9 @@ const itemOf = (entry: Entry): JournalItem => ({
 const payloadOf = (payload: Buffer): unknown => {
   try {
     const decoded: unknown = JSON.parse(payload.toString('utf8'))
-    return decoded
+    if (isShallow(decoded)) return decoded
   } catch {
-    return { base64: payload.toString('base64') }
+    // No JSON: shown as bytes.
   }
+  return { base64: payload.toString('base64') }
 }

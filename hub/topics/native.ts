@@ -1,42 +1,84 @@
 // Other people's conventions, outside the prefix. A fact says what is; a command makes something happen and is for the gate's plugins alone.
 
-/** Filters of topics that make something happen in other people's conventions. Only the plugin that answers a gate command may publish them; no credential and no role can. */
+/** First levels of conventions the hub knows. Their discovery, state and telemetry are facts and can be granted with a device credential. */
+export const nativeRoots: readonly string[] = [
+  'homeassistant',
+  'zigbee2mqtt',
+  'tele',
+  'stat',
+  'tasmota',
+  'shellies',
+  'esphome',
+  'frigate',
+  'wled',
+  'uagv',
+  'vda5050',
+  'octoPrint',
+  'moonraker',
+]
+
+/** Filters of facts, for the docs. */
+export const nativeFacts: readonly string[] = nativeRoots.map((root) => `${root}/#`)
+
+/** A level of one of these names makes something happen, wherever it stands, in any convention we know. */
+export const nativeVerbs: readonly string[] = [
+  'set',
+  'get',
+  'cmd',
+  'cmnd',
+  'command',
+  'commands',
+  'ptz',
+  'restart',
+  'rpc',
+  'order',
+  'instantActions',
+  'api',
+]
+const VERBS = new Set(nativeVerbs)
+/** Ends that make something happen under these first levels. */
+const ENDS: Readonly<Record<string, ReadonlySet<string>>> = {
+  zigbee2mqtt: new Set(['request']),
+  device: new Set(['request']),
+  moonraker: new Set(['request']),
+}
+
+/**
+ * Whether a full topic makes something happen in another convention (`zigbee2mqtt/lamp/left/set`, `cmnd/plug/POWER`,
+ * `shellies/x/roller/0/command/pos`, `wled/x`). Judged by its levels, because the depth differs with every device's name. Only
+ * the plugin that answers a gate command may publish such a topic; no credential and no role can.
+ */
+export const isNativeCommand = (topic: string): boolean => {
+  const levels = topic.split('/')
+  const [first = ''] = levels
+  if (levels.some((level) => VERBS.has(level))) return true
+  if (first === 'wled' && levels.length < 3) return true
+  const ends = ENDS[first] ?? (levels.includes('bridge') ? ENDS['zigbee2mqtt'] : undefined)
+  return ends !== undefined && levels.some((level) => ends.has(level))
+}
+
+/** The same as filters, for rules that compare filters. They reach less far than `isNativeCommand`, which judges each publish. */
 export const nativeCommands: readonly string[] = [
-  'zigbee2mqtt/+/set',
-  'zigbee2mqtt/+/set/#',
-  'zigbee2mqtt/+/get',
-  'zigbee2mqtt/+/+/set',
-  'zigbee2mqtt/bridge/request/#',
   'cmnd/#',
   '+/cmnd/#',
-  'homeassistant/+/+/set',
-  'homeassistant/+/+/+/set',
-  'shellies/+/command',
-  'shellies/+/+/+/command',
-  'esphome/+/+/+/command',
-  '+/light/+/command',
-  '+/switch/+/command',
-  '+/cover/+/command',
-  '+/fan/+/command',
+  'zigbee2mqtt/+/set/#',
+  'zigbee2mqtt/+/get/#',
+  'zigbee2mqtt/+/+/set/#',
+  'zigbee2mqtt/bridge/request/#',
+  'homeassistant/+/+/set/#',
+  'homeassistant/+/+/+/set/#',
+  'shellies/command',
+  'shellies/+/command/#',
+  'shellies/+/+/+/command/#',
+  'esphome/+/+/+/command/#',
+  'frigate/restart',
+  'frigate/+/ptz',
+  'frigate/+/+/set',
+  'wled/+/api',
   '+/rpc',
   'uagv/+/+/+/order',
   'uagv/+/+/+/instantActions',
   'vda5050/+/+/+/order',
   'vda5050/+/+/+/instantActions',
-  'frigate/+/+/set',
   'device/+/request',
-]
-
-/** Filters of topics in other people's conventions that say what is. They can be granted with a device credential. */
-export const nativeFacts: readonly string[] = [
-  'homeassistant/#',
-  'zigbee2mqtt/#',
-  'tele/#',
-  'stat/#',
-  'tasmota/discovery/#',
-  'shellies/#',
-  'esphome/#',
-  'frigate/#',
-  'uagv/#',
-  'vda5050/#',
 ]

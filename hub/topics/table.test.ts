@@ -48,3 +48,19 @@ test('a payload that does not fit names the field, the constraint and the value'
     constraint: expect.stringMatching(/must be JSON/),
   })
 })
+
+test('what is nested deeper than anything meant does not fit', () => {
+  const telemetry = table.rows.get('devices/{device}/telemetry')!
+  const nested = (levels: number) => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
+  expect(table.decode(telemetry, nested(31))).toMatchObject({ ok: true })
+  expect(table.decode(telemetry, nested(32))).toMatchObject({
+    ok: false,
+    constraint: expect.stringMatching(/deeper than 32/),
+  })
+  expect(table.decode(telemetry, nested(100_000))).toMatchObject({ ok: false })
+})
+
+test('what is no JSON is not repeated in the error', () => {
+  const request = table.rows.get('devices/{device}/request')!
+  expect(JSON.stringify(table.decode(request, 'my-password'))).not.toMatch(/password/)
+})

@@ -1,5 +1,6 @@
 // The topic table at work: from a full MQTT topic to its row and parameters and back, and from bytes to a checked payload.
 import type { z } from 'zod'
+import { isShallow, MAX_DEPTH } from './depth.ts'
 import type { TopicRow, TopicRows } from './row.ts'
 
 /** A topic found in the table. `key` is its template, such as `devices/{device}/state`. */
@@ -95,12 +96,10 @@ const decode = (row: TopicRow, payload: Uint8Array | string): Decoded => {
   try {
     value = JSON.parse(typeof payload === 'string' ? payload : utf8.decode(payload))
   } catch (error) {
-    return {
-      ok: false,
-      field: '',
-      constraint: `must be JSON (${error instanceof Error ? error.message : 'bad bytes'})`,
-    }
+    return { ok: false, field: '', constraint: error instanceof SyntaxError ? 'must be JSON' : 'must be JSON in UTF-8' }
   }
+  if (!isShallow(value))
+    return { ok: false, field: '', constraint: `must not be nested deeper than ${MAX_DEPTH} levels` }
   const parsed = row.payload.safeParse(value)
   return parsed.success ? { ok: true, payload: parsed.data } : { ok: false, ...firstIssue(parsed.error, value) }
 }

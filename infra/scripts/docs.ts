@@ -9,7 +9,7 @@ import { fileSettings, readConfig, variables } from '../../hub/config.ts'
 import { startHub } from '../../hub/main.ts'
 import { discoverPlugins } from '../../hub/plugins/host.ts'
 import { core } from '../../hub/topics/core.ts'
-import { nativeCommands, nativeFacts } from '../../hub/topics/native.ts'
+import { nativeCommands, nativeFacts, nativeVerbs } from '../../hub/topics/native.ts'
 import type { TopicRows } from '../../hub/topics/row.ts'
 
 interface Property {
@@ -100,7 +100,10 @@ const topicsPage = async (): Promise<string> => {
     ),
     "## Other people's conventions",
     `Facts, which can be granted with a device credential: ${nativeFacts.map((f) => `\`${f}\``).join(', ')}.`,
-    `Commands, which only a plugin that answers a gate command may publish: ${nativeCommands.map((f) => `\`${f}\``).join(', ')}.`,
+    `Commands, which only a plugin that answers a gate command may publish, are told by their levels: any topic with a level ${nativeVerbs.map((v) => `\`${v}\``).join(', ')}, whatever its depth, and a few more such as ${nativeCommands
+      .slice(-6)
+      .map((f) => `\`${f}\``)
+      .join(', ')}.`,
     '## Rights',
     table(
       ['right', 'roles'],
