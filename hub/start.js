@@ -4,7 +4,7 @@ if (major !== 24) {
   process.stderr.write(
     `Millrace runs on Node 24; this is ${process.version}.\n` +
       'npm ci brings Node 24 for Linux and Windows and npm start uses it: run "npm start" instead of "node …".\n' +
-      'On a Mac, or after npm ci --omit=optional, install Node 24 yourself (nodejs.org).\n',
+      'On a Mac install Node 24 yourself (nodejs.org).\n',
   )
   process.exit(1)
 }

@@ -137,7 +137,7 @@ export const openBus = (parts: BusParts): OpenBus => {
       type: 'RetainedFull',
       severity: 'error',
       category: 'resource',
-      message: `${envelope.topic} is delivered but not retained: the hub keeps at most 100,000 retained topics and 256 MiB. Clear topics that are not used any more (publish an empty retained payload).`,
+      message: `${envelope.topic} is delivered but not retained: the hub keeps at most 100,000 retained topics and 256 MiB, a tenth of it for one device. Clear topics that are not used any more (publish an empty retained payload).`,
     })
     return false
   }

@@ -11,8 +11,11 @@ const IN_TEXT: readonly [RegExp, string][] = [
   [/\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/@]{1,200}:[^\s/@]{1,500}@/gi, `$1${HIDDEN}@`],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, HIDDEN],
+  // An API key of this hub.
+  [/\bmr_[0-9a-zA-Z]{6,}_[A-Za-z0-9_-]{16,}/g, HIDDEN],
+  // `password=x`, `"token": "x"`; not the sentence `password: must have at least 10 characters`.
   [
-    /\b([\w-]*(?:password|passwd|secret|token|api[-_]?key|access[-_]?code))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]{1,500}/gi,
+    /(password|passwd|secret|token|api[-_]?key|access[-_]?code)(["']?\s{0,8}[=:]\s{0,8}["']?)(?!\s*(?:must|is|has|needs|may|cannot|should)\b)[^\s"'&,;}]{1,500}/gi,
     `$1$2${HIDDEN}`,
   ],
 ]

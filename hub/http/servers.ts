@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { openAdmission } from '../broker/admission.ts'
 import type { Clock } from '../clock.ts'
 import type { Health } from '../health/report.ts'
 import type { App } from './app.ts'
@@ -16,6 +17,8 @@ export const IDLE_MS = 60_000
 export const KEEP_ALIVE_MS = 10_000
 export const MAX_HEADER_BYTES = 16 * 1024
 export const MAX_SOCKETS = 5_000
+/** A household behind one address, or a reverse proxy on this machine, needs fewer. */
+const SOCKETS_PER_ADDRESS = 256
 /** What a request or a WebSocket that is under way gets before it is cut. */
 export const GRACE_MS = 800
 const CLOSE_MS = 1_900
@@ -64,6 +67,7 @@ export const secureServer = (app: App, tls: { key: string; cert: string }): Http
   )
   server.setTimeout(IDLE_MS)
   server.maxConnections = MAX_SOCKETS
+  share(server)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     app.server.emit('upgrade', request, socket, head),
   )
@@ -73,6 +77,20 @@ export const secureServer = (app: App, tls: { key: string; cert: string }): Http
   // A failed handshake (a phone without the CA) is the client's affair.
   server.on('tlsClientError', () => {})
   return server
+}
+
+/** Lets no address hold all the places: what is beyond its share is closed at once, so that the stop button stays in reach of the others. */
+export const share = (server: Server): void => {
+  const admission = openAdmission({
+    connections: MAX_SOCKETS,
+    connectionsPerAddress: SOCKETS_PER_ADDRESS,
+    strangersPerAddress: SOCKETS_PER_ADDRESS,
+  })
+  server.on('connection', (socket: Socket) => {
+    const ticket = admission.enter(socket.remoteAddress ?? '')
+    if (ticket === undefined) socket.destroy()
+    else socket.once('close', () => ticket.gone())
+  })
 }
 
 /** Remembers the sockets of a server, upgraded ones too, which the server itself forgets. Returns what destroys them. */

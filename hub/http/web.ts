@@ -29,6 +29,7 @@ import {
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
   MAX_SOCKETS,
+  share,
   REQUEST_MS,
   secureServer,
   shut,
@@ -127,6 +128,7 @@ export const buildApp = async (parts: Omit<WebParts, 'tls'>): Promise<App> => {
     clientErrorHandler: (error, socket) => brokenRequest(error, socket, clock, health),
   }).withTypeProvider<ZodTypeProvider>()
   app.server.maxConnections = MAX_SOCKETS
+  share(app.server)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('correlation', '')
@@ -157,7 +159,7 @@ export const buildApp = async (parts: Omit<WebParts, 'tls'>): Promise<App> => {
     const who = 'principal' in request && request.principal ? originOf(request.principal) : undefined
     log[quiet ? 'debug' : 'info']('request', {
       method: request.method,
-      path: request.raw.url?.split('?')[0],
+      path: request.raw.url?.split('?')[0]?.slice(0, 300),
       status,
       ms: Math.round(reply.elapsedTime * 10) / 10,
       correlation: request.correlation,
