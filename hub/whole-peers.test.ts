@@ -53,7 +53,8 @@ const run = (program: string, words: readonly string[], env: Record<string, stri
       ),
     ended,
     end: async () => {
-      child.kill('SIGTERM')
+      // SIGTERM in the wrong moment leaves mosquitto_sub waiting for a lock that it holds itself.
+      child.kill('SIGKILL')
       await ended
     },
   }

@@ -38,6 +38,12 @@ const START_MS = 60_000
 const END_MS = 8_000
 const READY = /http:\/\/127\.0\.0\.1:(\d+) .*mqtt:\/\/127\.0\.0\.1:(\d+)/
 
+/** Those that run: a test that fails half-way leaves none behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Starts the hub in `dir` and gives back its process, ready or not. */
 export const hubProcess = (dir: string, { env = {}, before = [], uid, gid }: ChildOptions = {}): HubProcess => {
   const [program = process.execPath, ...words] = [...before, process.execPath, join(ROOT, 'hub/start.js')]
@@ -50,7 +56,11 @@ export const hubProcess = (dir: string, { env = {}, before = [], uid, gid }: Chi
   })
   let text = ''
   let isOver = false
-  child.once('close', () => (isOver = true))
+  running.add(child)
+  child.once('close', () => {
+    running.delete(child)
+    isOver = true
+  })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
