@@ -170,7 +170,7 @@ test('the same PUBREL three times in one chunk is answered three times', async (
 
 for (const version of [4, 5] as const) {
   test(`too many QoS 2 messages begun end the connection, MQTT ${version}`, async () => {
-    await using hub = await openTestBroker({ limits: { maxInflightInbound: 10 } })
+    await using hub = await openTestBroker({ limits: { maxInflightInbound: 10, receiveMaximum: 10 } })
     const raw = await rawClient(hub.port, version)
     raw.send(connectPacket('bob', version))
     await raw.next('connack')

@@ -110,6 +110,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
       slowSince: 0,
       waiting: 0,
       waitingSince: 0,
+      filters: 0,
       readable: new Map(),
     }
     guard(link, limits, (fault, error) => {
@@ -151,6 +152,9 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   })
   engine.on('willDropped', (_link, will) => {
     if (!engine.closed) warn('mqtt-will-dropped', will.topic, { clientId: will.clientId, topic: will.topic })
+  })
+  engine.on('unsubscribe', (_filters, { subscriptions, peer }) => {
+    if (peer) peer.filters = Object.keys(subscriptions).length
   })
   engine.on('packetDropped', (_packet, link) => {
     counts.dropped++

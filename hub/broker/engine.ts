@@ -23,6 +23,8 @@ export interface Peer {
   /** Acknowledgements that wait for the journal, and since when the oldest or latest of them moved. */
   waiting: number
   waitingSince: number
+  /** Subscriptions granted and not given up. */
+  filters: number
   /** Remembered answers of `mayRead`, dropped from time to time. */
   readable: Map<string, boolean>
 }
@@ -133,7 +135,8 @@ export interface Hooks {
   authorizeSubscribe(
     link: Link,
     subscription: Subscription,
-    done: (error: Error | null, subscription: Subscription | null) => void,
+    /** A subscription, or the MQTT 5 reason code of the refusal. */
+    done: (error: Error | null, answer: Subscription | number) => void,
   ): void
   authorizeForward(link: Link, packet: Packet): Packet | null
   accept(packet: Packet, original: Packet, link: Link | null, committed: (error?: Error) => void): Refusal | undefined
@@ -146,6 +149,7 @@ export interface EngineEvents {
   clientReady(link: Link): void
   clientDisconnect(link: Link): void
   sessionLimitReached(link: Link): void
+  unsubscribe(filters: string[], link: Link): void
   packetDropped(packet: Packet, link: Link): void
   sessionExpired(link: Link): void
   willDropped(link: Link | null, will: Will): void
@@ -189,6 +193,9 @@ export const startEngine = async (parts: {
     topicAliasMaximum: limits.topicAliasMaximum,
     maximumPacketSize: limits.packet,
     receiveMaximum: limits.receiveMaximum,
+    maxWaitingOutbound: limits.waitingOutbound,
+    maxUnsent: limits.unsentSoft,
+    outboundTopicAliasMaximum: limits.outboundTopicAliases,
     sessionExpiryIntervalLimit: limits.sessionExpirySeconds,
     pendingSessionsLimit: limits.pendingSessions,
   }

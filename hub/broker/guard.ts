@@ -7,6 +7,7 @@ import { isFilter, isTopic } from './topic-names.ts'
 export type Fault = 'malformed' | 'oversized'
 /** MQTT 5 reason codes of the DISCONNECT that says why. */
 const REASON: Record<Fault, number> = { malformed: 0x81, oversized: 0x95 }
+const QUOTA_EXCEEDED = 0x97
 
 export interface GuardLimits {
   packet: number
@@ -24,12 +25,12 @@ export const guard = (link: Link, limits: GuardLimits, refused: (fault: Fault, e
   const plain = { ...methodsOf(parser) }
   let over = false
 
-  const fail = (fault: Fault, error: Error) => {
+  const fail = (fault: Fault, error: Error, reasonCode = REASON[fault]) => {
     parser.error = error
     if (over) return
     over = true
     refused(fault, error)
-    if (link.version === 5 && link.connected && !link.closed) link.disconnect({ reasonCode: REASON[fault] })
+    if (link.version === 5 && link.connected && !link.closed) link.disconnect({ reasonCode })
     else parser.emit('error', error)
   }
   const malformed = (what: string) => fail('malformed', new Error(what))
@@ -72,8 +73,13 @@ export const guard = (link: Link, limits: GuardLimits, refused: (fault: Fault, e
     }
     const complete = plain.parsePayload()
     if (!complete || over) return complete
-    const wrong = whatIsWrong(parser, limits)
+    const wrong = whatIsWrong(parser)
     if (wrong !== undefined) malformed(wrong)
+    const filters = (parser.packet.subscriptions ?? parser.packet.unsubscriptions)?.length ?? 0
+    if (filters > limits.filtersPerPacket) {
+      const many = `${filters} filters in one packet, the limit is ${limits.filtersPerPacket}`
+      fail('oversized', new Error(many), QUOTA_EXCEEDED)
+    }
     return true
   }
 
@@ -114,7 +120,7 @@ const methodsOf = (parser: Parser) => ({
 })
 
 /** What the parser lets pass although no client may send it; undefined when the packet is legal. */
-const whatIsWrong = (parser: Parser, limits: GuardLimits): string | undefined => {
+const whatIsWrong = (parser: Parser): string | undefined => {
   const { packet } = parser
   if (packet.cmd === 'publish' ? parser._pos > packet.length : parser._pos !== packet.length) {
     return `${packet.cmd}: its fields and its length do not agree`
@@ -130,17 +136,15 @@ const whatIsWrong = (parser: Parser, limits: GuardLimits): string | undefined =>
       if (packet.will && !isTopic(packet.will.topic)) return 'connect: the will topic is not a topic name'
       return undefined
     case 'subscribe':
-      return wrongFilters(packet.subscriptions?.map(({ topic }) => topic) ?? [], limits)
+      return wrongFilters(packet.subscriptions?.map(({ topic }) => topic) ?? [])
     case 'unsubscribe':
-      return wrongFilters(packet.unsubscriptions ?? [], limits)
+      return wrongFilters(packet.unsubscriptions ?? [])
     default:
       return undefined
   }
 }
 
-const wrongFilters = (filters: string[], { filtersPerPacket }: GuardLimits): string | undefined => {
+const wrongFilters = (filters: string[]): string | undefined => {
   if (filters.length === 0) return 'a subscription without a filter' // [MQTT-3.8.3-2]
-  if (filters.length > filtersPerPacket)
-    return `${filters.length} filters in one packet, the limit is ${filtersPerPacket}`
   return filters.every(isFilter) ? undefined : 'a filter with a wildcard in the wrong place'
 }

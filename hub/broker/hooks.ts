@@ -8,7 +8,7 @@ import type { BrokerLimits } from './limits.ts'
 import type { Logins } from './logins.ts'
 import type { Owners } from './owners.ts'
 import type { QuietWarn } from './quiet.ts'
-import { isReserved, levelsOf } from './topic-names.ts'
+import { isReserved, levelsOf, shared } from './topic-names.ts'
 
 export interface HookParts {
   rights: MqttRights
@@ -27,6 +27,7 @@ export interface HookParts {
 const CONNACK = { badClientId: 2, unavailable: 3, badLogin: 4, notAuthorized: 5 }
 const NOT_AUTHORIZED = 0x87
 const UNSPECIFIED = 0x80
+const QUOTA_EXCEEDED = 0x97
 const REMEMBERED_TOPICS = 1000
 const noop = () => {}
 
@@ -147,17 +148,25 @@ export const openHooks = (parts: HookParts): Hooks => {
 
     authorizeSubscribe(link, subscription, done) {
       const { topic } = subscription
-      const verdict = maySubscribe(link, topic)
-      if (verdict.ok) return done(null, subscription)
+      const { peer } = link
+      const isNew = link.subscriptions[topic] === undefined
+      const isFull = isNew && (peer?.filters ?? 0) >= limits.subscriptionsPerClient
+      const verdict: Verdict = isFull
+        ? { ok: false, reason: `a client has at most ${limits.subscriptionsPerClient} subscriptions` }
+        : maySubscribe(link, topic)
+      if (verdict.ok) {
+        if (peer && isNew) peer.filters++
+        return done(null, subscription)
+      }
       counts.refusedSubscribes++
-      const origin = link.peer?.origin ?? ''
+      const origin = peer?.origin ?? ''
       warn('mqtt-subscribe-refused', origin, {
         origin,
         clientId: link.id,
         filter: topic.slice(0, 200),
         why: verdict.reason,
       })
-      done(null, null)
+      done(null, isFull ? QUOTA_EXCEEDED : NOT_AUTHORIZED)
     },
 
     authorizeForward(link, packet) {
@@ -204,14 +213,12 @@ export const openHooks = (parts: HookParts): Hooks => {
   function maySubscribe(link: Link, filter: string): Verdict {
     const principal = link.peer?.principal
     if (principal === undefined) return { ok: false, reason: 'nobody is logged in' }
-    if (isReserved(filter)) return { ok: false, reason: '$SYS belongs to the broker' }
-    if (filter.startsWith('$share/')) return { ok: false, reason: 'shared subscriptions are not supported yet' }
+    // Sharing is no way around the rights: what counts is what the filter inside can match.
+    const { topic } = shared(filter)
+    if (isReserved(topic)) return { ok: false, reason: '$SYS belongs to the broker' }
     if (Buffer.byteLength(filter) > limits.topicBytes)
       return { ok: false, reason: `a filter has at most ${limits.topicBytes} bytes` }
-    if (Object.keys(link.subscriptions).length >= limits.subscriptionsPerClient) {
-      return { ok: false, reason: `a client has at most ${limits.subscriptionsPerClient} subscriptions` }
-    }
-    return ask('maySubscribe', () => rights.maySubscribe(principal, filter))
+    return ask('maySubscribe', () => rights.maySubscribe(principal, topic))
   }
 
   /** The last checks of a login, and what the connection knows of it from then on. */

@@ -9,13 +9,21 @@ export interface BrokerLimits {
   topicBytes: number
   topicLevels: number
   clientIdBytes: number
+  /** Home Assistant sends up to 500 in one SUBSCRIBE. */
   filtersPerPacket: number
   subscriptionsPerClient: number
-  /** QoS 1/2 messages an MQTT 5 client is asked to keep in flight at most. */
+  /**
+   * Receive Maximum towards MQTT 5 clients. Beyond it a QoS 2 message ends the connection (0x93); QoS 1 is held back by
+   * not reading on. Well above what a client has in flight that does not look at it, as some libraries do not.
+   */
   receiveMaximum: number
   /** QoS 2 messages a client may have begun and not released; beyond it the connection ends (0x93 on MQTT 5). */
   maxInflightInbound: number
   topicAliasMaximum: number
+  /** Topic aliases used towards a client, if it allows as many. */
+  outboundTopicAliases: number
+  /** QoS 1/2 messages that wait for a client without a lasting session to acknowledge others; more are dropped, counted. */
+  waitingOutbound: number
   sessionExpirySeconds: number
   pendingSessions: number
   /** Longest keep alive granted to MQTT 5 clients. Older ones cannot be told, so for them TCP keep-alive watches. */
@@ -52,11 +60,13 @@ export const DEFAULT_LIMITS: Readonly<BrokerLimits> = {
   topicBytes: 1024,
   topicLevels: 16,
   clientIdBytes: 128,
-  filtersPerPacket: 256,
-  subscriptionsPerClient: 2000,
-  receiveMaximum: 100,
+  filtersPerPacket: 1000,
+  subscriptionsPerClient: 10_000,
+  receiveMaximum: 1000,
   maxInflightInbound: 1000,
   topicAliasMaximum: 10,
+  outboundTopicAliases: 64,
+  waitingOutbound: 1000,
   sessionExpirySeconds: 7 * 24 * 3600,
   pendingSessions: 10_000,
   keepaliveSeconds: 3600,

@@ -28,7 +28,8 @@ export interface Persistence {
   removeSubscriptions(client: Named, topics: string[]): Promise<void>
   subscriptionsByClient(client: Named): Promise<{ topic: string; qos: number }[]>
   countOffline(): Promise<{ subsCount: number; clientsCount: number }>
-  subscriptionsByTopic(topic: string): Promise<{ clientId: string; topic: string; qos?: number }[]>
+  /** `share` is there for a shared subscription: its whole filter, `$share/{name}/{topic}`. */
+  subscriptionsByTopic(topic: string): Promise<{ clientId: string; topic: string; qos?: number; share?: string }[]>
   cleanSubscriptions(client: Named): Promise<void>
   outgoingEnqueue(sub: { clientId: string }, packet: StoredPacket): Promise<void>
   outgoingEnqueueCombi(subs: { clientId: string }[], packet: StoredPacket): Promise<void>
@@ -45,6 +46,15 @@ export interface Persistence {
   streamWill(brokers?: object): Readable
   getClientList(topic: string): Readable
   destroy(): Promise<void>
+  /**
+   * Beyond the contract: a client connects. A clean start ends the session it had; a lasting one begins or goes on.
+   * Says whether there was a session to go on with, which may hold nothing at all.
+   */
+  openSession?(client: Named, how: { cleanStart: boolean; lasting: boolean }): Promise<boolean>
+  /** Beyond the contract: its connection is gone, from now on its session expires. */
+  leaveSession?(client: Named): Promise<void>
+  /** Beyond the contract: its session is over. The will is the broker's to publish. */
+  endSession?(client: Named): Promise<void>
   /** Beyond the contract: the ids of all stored sessions. Without it only sessions known since the start are purged by their suffixed forms. */
   sessionIds?(): Promise<string[]>
   /** Beyond the contract: removes everything of one session at once. */

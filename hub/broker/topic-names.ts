@@ -10,3 +10,11 @@ export const levelsOf = (topic: string): number => {
 
 /** Topics of the broker itself: nobody publishes or reads them over MQTT. */
 export const isReserved = (topic: string): boolean => topic === '$SYS' || topic.startsWith('$SYS/')
+
+const SHARED = /^\$share\/[^/]*\/(.*)$/s
+
+/** What a filter listens to, and the shared subscription `$share/{name}/{topic}` it is (MQTT 5, section 4.8.2). */
+export const shared = (filter: string): { topic: string; share: string | undefined } => {
+  const topic = SHARED.exec(filter)?.[1]
+  return topic === undefined ? { topic: filter, share: undefined } : { topic, share: filter }
+}

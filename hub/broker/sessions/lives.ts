@@ -1,7 +1,6 @@
 // How sessions begin and end: room for new ones, deadlines by who is connected, age of what waits.
 import { Recoverable } from '../../errors.ts'
-import type { Context } from './context.ts'
-import { noop, stored } from './context.ts'
+import { type Connection, type Context, mustWrite, noop, stored } from './context.ts'
 import type { Waiting } from './queue.ts'
 import { DO } from './schema.ts'
 import { isEmpty, lifeOf, rowOf, type Session } from './session.ts'
@@ -38,6 +37,45 @@ export const ended = ({ model, writing }: Context, session: Session): Change[] =
   return changes
 }
 
+/** The part of the contract, beyond that of aedes-persistence, that tells of connections. */
+export const lives = (context: Context) => ({
+  async openSession(
+    client: Connection,
+    { cleanStart, lasting }: { cleanStart: boolean; lasting: boolean },
+  ): Promise<boolean> {
+    const before = context.model.sessions.get(client.id)
+    const changes: Change[] = []
+    const isOver = before?.deadline !== undefined && before.deadline <= context.clock.now()
+    const present = before !== undefined && before.begun && !isOver && !cleanStart
+    if (before !== undefined && !present) changes.push(...ended(context, before))
+    if (lasting || present) {
+      mustWrite(context)
+      const { session } = admitted(context, client.id)
+      // Who may have it is settled before it begins.
+      session.owner ??= before?.owner
+      session.begun = true
+      session.deadline = undefined
+      session.expiry = expiryOf(client)
+      changes.push(rowOf(session))
+    }
+    await stored(context, changes)
+    return present
+  },
+
+  async leaveSession(client: Connection): Promise<void> {
+    const session = context.model.sessions.get(client.id)
+    if (session === undefined) return
+    session.expiry = expiryOf(client)
+    session.deadline = context.clock.now() + lifeOf(session, context.limits.maxAgeMs)
+    await stored(context, [rowOf(session)])
+  },
+
+  async endSession(client: Connection): Promise<void> {
+    const session = context.model.sessions.get(client.id)
+    if (session !== undefined) await stored(context, ended(context, session))
+  },
+})
+
 /** Ends sessions nobody came back to and messages that waited too long; sets and lifts deadlines. */
 export const sweep = (context: Context): void => {
   const { model, writing, clock, limits, drops } = context
@@ -58,7 +96,7 @@ const deadlineOf = (context: Context, session: Session, now: number): Change[] =
   const clients = engine.clients ?? {}
   const connection = Object.hasOwn(clients, session.id) ? clients[session.id] : undefined
   if (connection !== undefined) {
-    const expiry = connection.version === 5 ? connection.sessionExpiryInterval : undefined
+    const expiry = expiryOf(connection)
     if (session.deadline === undefined && session.expiry === expiry) return []
     session.deadline = undefined
     session.expiry = expiry
@@ -72,6 +110,9 @@ const deadlineOf = (context: Context, session: Session, now: number): Change[] =
   log.info('session-expired', { clientId: session.id, queued: session.queue.size })
   return ended(context, session)
 }
+
+const expiryOf = ({ version, sessionExpiryInterval }: Connection): number | undefined =>
+  version === 5 ? sessionExpiryInterval : undefined
 
 /** Messages queued before `bound`; they stand at the head. */
 const older = function* ({ queue }: Session, bound: number): Generator<Waiting> {

@@ -7,6 +7,7 @@ import type { Page, Rows } from './schema.ts'
 import { DO } from './schema.ts'
 import { type Session, session } from './session.ts'
 import { type Options, Subscriptions } from './subscriptions.ts'
+import { shared } from '../topic-names.ts'
 import type { Packet } from './packets.ts'
 import { type Change, change, type Writing } from './writing.ts'
 
@@ -60,13 +61,16 @@ export class Model {
 
   subscribe(to: Session, filter: string, options: Options): void {
     const { subscriptionIdentifier: _, ...rest } = options
-    if (options.qos > 0) this.subscriptions.add({ clientId: to.id, topic: filter, ...rest })
-    else this.subscriptions.remove(to.id, filter)
+    const { topic, share } = shared(filter)
+    // What has QoS 0 never waits in a queue.
+    if (options.qos === 0) this.subscriptions.remove(to.id, topic, share)
+    else this.subscriptions.add({ clientId: to.id, topic, ...rest, ...(share === undefined ? {} : { share }) })
     to.subscriptions.set(filter, options)
   }
 
   unsubscribe(from: Session, filter: string): boolean {
-    this.subscriptions.remove(from.id, filter)
+    const { topic, share } = shared(filter)
+    this.subscriptions.remove(from.id, topic, share)
     return from.subscriptions.delete(filter)
   }
 
@@ -122,6 +126,7 @@ export class Model {
     loaded.owner = row.owner ?? undefined
     loaded.expiry = row.expiry ?? undefined
     loaded.deadline = row.deadline ?? undefined
+    loaded.begun = true
   }
 
   #loadSubscription(row: Rows['subscriptions']): void {

@@ -15,6 +15,8 @@ export interface Session {
   owner: string | undefined
   /** Session Expiry Interval of MQTT 5, in seconds; undefined for clients of MQTT 3. */
   expiry: number | undefined
+  /** A client has connected to it; otherwise only its owner is noted. */
+  begun: boolean
   /** When it ends unless its client connects, ms; undefined while it is connected. */
   deadline: number | undefined
 }
@@ -26,6 +28,7 @@ export const session = (id: string): Session => ({
   incoming: new Map(),
   owner: undefined,
   expiry: undefined,
+  begun: false,
   deadline: undefined,
 })
 
@@ -33,8 +36,8 @@ export const session = (id: string): Session => ({
 export const rowOf = ({ id, owner, expiry, deadline }: Session): Change =>
   change(DO.session, id, owner ?? null, expiry ?? null, deadline ?? null)
 
-export const isEmpty = ({ subscriptions, queue, incoming, owner }: Session): boolean =>
-  subscriptions.size === 0 && queue.size === 0 && incoming.size === 0 && owner === undefined
+export const isEmpty = ({ subscriptions, queue, incoming, owner, begun }: Session): boolean =>
+  subscriptions.size === 0 && queue.size === 0 && incoming.size === 0 && owner === undefined && !begun
 
 /** How long a session outlives its connection, ms. `0xffffffff` means for ever, which is bounded by `most`. */
 export const lifeOf = ({ expiry }: Session, most: number): number =>

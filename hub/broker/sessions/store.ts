@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { Persistence } from '../persistence.ts'
 import { type Context, type Engine, mustWrite, stored } from './context.ts'
 import { incoming, wills } from './incoming.ts'
-import { admitted, ended, sweep, tidied } from './lives.ts'
+import { admitted, ended, lives, sweep, tidied } from './lives.ts'
 import { outgoing } from './outgoing.ts'
 import type { Packet } from './packets.ts'
 import { DO } from './schema.ts'
@@ -28,6 +28,21 @@ export interface SessionSizes {
   broken: string | undefined
 }
 
+/** A session as a page shows it. */
+export interface SessionView {
+  clientId: string
+  /** The principal it belongs to. */
+  owner?: string
+  /** Messages that wait for it, and their bytes. */
+  queued: number
+  queuedBytes: number
+  subscriptions: number
+  /** Messages dropped from its queue since the start. */
+  dropped: number
+  /** When it ends unless its client comes back, ms; missing while it is connected. */
+  expiresAt?: number
+}
+
 /** The store beyond the contract: what the hub asks of it. */
 export interface SessionStore extends Persistence {
   sessionIds(): Promise<string[]>
@@ -41,6 +56,8 @@ export interface SessionStore extends Persistence {
   setOwner(clientId: string, owner: string | undefined): Promise<void>
   owners(): Map<string, string>
   sizes(): SessionSizes
+  /** Every session, connected or not. */
+  views(): SessionView[]
   /** Ends sessions nobody came back to and messages that waited too long. Runs by itself every minute. */
   sweep(): void
   /** Stores what is on its way and closes the file. */
@@ -67,6 +84,7 @@ export const sessionStore = async (parts: Omit<Context, 'engine'>): Promise<Sess
   const createRetainedStreamCombi = (filters: string[]): Readable => Readable.from(model.retained.matching(filters))
 
   return {
+    ...lives(context),
     ...subscribing(context),
     ...outgoing(context),
     ...incoming(context),
@@ -139,6 +157,17 @@ export const sessionStore = async (parts: Omit<Context, 'engine'>): Promise<Sess
         broken: writing.broken,
       }
     },
+
+    views: () =>
+      [...model.sessions.values()].map(({ id, owner, queue, subscriptions, deadline }) => ({
+        clientId: id,
+        ...(owner === undefined ? {} : { owner }),
+        queued: queue.size,
+        queuedBytes: queue.bytes,
+        subscriptions: subscriptions.size,
+        dropped: drops.of(id),
+        ...(deadline === undefined ? {} : { expiresAt: deadline }),
+      })),
 
     sweep: () => sweep(context),
     close,

@@ -11,12 +11,19 @@ export interface Options {
 
 export interface Match extends Omit<Options, 'subscriptionIdentifier'> {
   clientId: string
+  /** The filter; without `$share/{name}/` where it is shared. */
   topic: string
+  /** The whole filter of a shared subscription: of all that have the same, one gets each message (MQTT 5, section 4.8.2). */
+  share?: string
 }
+
+/** A client may have a filter for itself and shared ones beside; a client id has no NUL [MQTT-1.5.4-2]. */
+const keyOf = (clientId: string, share: string | undefined): string =>
+  share === undefined ? clientId : `${clientId}\0${share}`
 
 interface Level {
   next: Map<string, Level>
-  /** Subscriptions whose filter ends here, by client. */
+  /** Subscriptions whose filter ends here, by client and share. */
   here: Map<string, Match>
 }
 
@@ -33,11 +40,12 @@ export class Subscriptions {
       if (next === undefined) at.next.set(name, (next = level()))
       at = next
     }
-    if (!at.here.has(match.clientId)) this.count++
-    at.here.set(match.clientId, match)
+    const key = keyOf(match.clientId, match.share)
+    if (!at.here.has(key)) this.count++
+    at.here.set(key, match)
   }
 
-  remove(clientId: string, filter: string): void {
+  remove(clientId: string, filter: string, share?: string): void {
     const path: { from: Level; name: string }[] = []
     let at = this.#root
     for (const name of filter.split('/')) {
@@ -46,7 +54,7 @@ export class Subscriptions {
       path.push({ from: at, name })
       at = next
     }
-    if (at.here.delete(clientId)) this.count--
+    if (at.here.delete(keyOf(clientId, share))) this.count--
     for (const { from, name } of path.reverse()) {
       const child = from.next.get(name)
       if (child === undefined || child.here.size > 0 || child.next.size > 0) return
