@@ -1,9 +1,12 @@
 // Counts messages that went for want of room, and tells of them once per gap: when a second has passed without one, or a minute in all.
+import { remember } from '../remember.ts'
 
 export interface Drops {
   add(clientId: string, reason: string): void
   /** Messages dropped since the start. */
   readonly total: number
+  /** Those of one client since the start, while it is among the newest 10,000 that lost any. */
+  of(clientId: string): number
   close(): void
 }
 
@@ -22,6 +25,7 @@ export const openDrops = (
   onDropped: (clientId: string, count: number, reason: string) => void,
 ): Drops => {
   const gaps = new Map<string, Gap>()
+  const counts = new Map<string, { count: number }>()
   let total = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -41,8 +45,12 @@ export const openDrops = (
     get total() {
       return total
     },
+    of: (clientId) => counts.get(clientId)?.count ?? 0,
     add: (clientId, reason) => {
       total++
+      const counted = counts.get(clientId)
+      if (counted === undefined) remember(counts, clientId, { count: 1 })
+      else counted.count++
       const at = now()
       const gap = gaps.get(clientId)
       if (gap === undefined) gaps.set(clientId, { count: 1, reason, since: at, last: at })
