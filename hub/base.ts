@@ -16,7 +16,9 @@ export interface Base {
   health: OpenHealth
   correlation: Correlation
   /** What is not ready yet, by name; empty when the hub can work. */
-  waiting: Set<string>
+  waiting: ReadonlySet<string>
+  /** A part says that it can work. */
+  ready(part: string): void
   /** Somebody changed where the hub listens: `asked` resolves, and the parts are started again. */
   reopening: { ask(): void; asked: Promise<void> }
   /** Parts that ask each other: whoever comes later puts itself here, and is asked through it. */
@@ -29,6 +31,8 @@ export const openBase = (config: Config): Base => {
   const later: Base['later'] = {}
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const clock = wallClock((byMs) => later.journal?.note('clock-step', { byMs }))
+  const health = openHealth({ clock, log })
+  const waiting = new Set(['store', 'journal', 'broker', 'plugins', 'flows', 'web'])
   return {
     config,
     clock,
@@ -36,7 +40,12 @@ export const openBase = (config: Config): Base => {
     correlation,
     later,
     reopening: { ask, asked },
-    health: openHealth({ clock, log }),
-    waiting: new Set(['store', 'journal', 'broker', 'plugins', 'flows', 'web']),
+    health,
+    waiting,
+    ready(part) {
+      waiting.delete(part)
+      // What it said of itself while it started counts more.
+      if (!health.parts().some((known) => known.part === part)) health.set(part, 'healthy')
+    },
   }
 }

@@ -96,7 +96,7 @@ const routes = (above: Above) => {
 }
 
 export const webPart = async (above: Above): Promise<Web> => {
-  const { config, clock, log, health, correlation, waiting, settings, access, tls, broker } = above
+  const { config, clock, log, health, correlation, ready, settings, access, tls, broker } = above
   const allowedOrigins = config.ALLOWED_ORIGINS
   const web = await openWeb({
     config: {
@@ -116,7 +116,7 @@ export const webPart = async (above: Above): Promise<Web> => {
     mqttOverWebSocket: broker.handle,
     openapi: { title: 'Millrace', version: project.version },
   })
-  waiting.delete('web')
+  ready('web')
   return web
 }
 

@@ -6,7 +6,7 @@ import type { Journal } from './entry.ts'
 import { openJournal } from './journal.ts'
 import { keepWithin, wordsOf } from './keep.ts'
 
-export const journalPart = async ({ config, clock, health, waiting, later }: Base): Promise<Journal> => {
+export const journalPart = async ({ config, clock, health, ready, later }: Base): Promise<Journal> => {
   const journal = await openJournal(join(config.DATA_DIR, 'journal'), {
     durability: config.DURABILITY,
     clock,
@@ -15,7 +15,7 @@ export const journalPart = async ({ config, clock, health, waiting, later }: Bas
   })
   later.journal = journal
   clock.resume(journal.lastAt)
-  waiting.delete('journal')
+  ready('journal')
   return journal
 }
 

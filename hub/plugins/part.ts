@@ -27,7 +27,7 @@ export const pluginsPart = ({
   clock,
   log,
   health,
-  waiting,
+  ready,
   found,
   bus,
   gate,
@@ -52,6 +52,6 @@ export const pluginsPart = ({
       },
     },
   })
-  waiting.delete('plugins')
+  ready('plugins')
   return plugins
 }

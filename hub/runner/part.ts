@@ -19,7 +19,7 @@ export const runnerPart = async ({
   clock,
   log,
   health,
-  waiting,
+  ready,
   bus,
   journal,
   found,
@@ -37,6 +37,6 @@ export const runnerPart = async ({
     health,
     limits: { heapMb: config.file.flows.heapMiB, stuckMs: config.file.flows.stuckSeconds * 1000 },
   })
-  waiting.delete('flows')
+  ready('flows')
   return runner
 }

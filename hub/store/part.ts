@@ -24,10 +24,10 @@ export const storePart = ({ config, log, health }: Base): Promise<Store> =>
   })
 
 /** Settings a person made, and the address that follows from them: loopback until somebody opens the hub. */
-export const settingsPart = async ({ config, store, waiting }: Base & { store: Store }) => {
+export const settingsPart = async ({ config, store, ready }: Base & { store: Store }) => {
   const settings = openSettings(store)
   const open = await settings.get(OPEN_TO_NETWORK, z.boolean())
-  waiting.delete('store')
+  ready('store')
   return { ...settings, bind: config.BIND ?? (open === true ? '0.0.0.0' : '127.0.0.1') }
 }
 
