@@ -9,7 +9,7 @@ import { Fatal, reasonOf } from '../errors.ts'
 export const AEDES_VERSION = '2.0.0-beta.1'
 
 /** What `fingerprint` gives for that version with `patches/aedes+2.0.0-beta.1.patch` applied. */
-export const AEDES_PATCHED = 'c6a9d1081f8e35d486daea2ebe03cbde47b5b972df508788b825d6a20ff0aed6'
+export const AEDES_PATCHED = 'e0847ab719fb44d13ebef7717f1d9fbad6fe7de34a70f59d418ade30a48b7abf'
 
 /** Where npm put aedes. */
 export const installedAedes = (): string => dirname(fileURLToPath(import.meta.resolve('aedes')))

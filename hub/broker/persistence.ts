@@ -35,7 +35,8 @@ export interface Persistence {
   outgoingEnqueueCombi(subs: { clientId: string }[], packet: StoredPacket): Promise<void>
   outgoingUpdate(client: Named, packet: StoredPacket): Promise<void>
   outgoingClearMessageId(client: Named, packet: StoredPacket): Promise<StoredPacket | undefined>
-  outgoingStream(client: Named): Readable
+  /** `unsent` is beyond the contract: only what no packet identifier was given to yet. A store may ignore it. */
+  outgoingStream(client: Named, which?: { unsent?: boolean }): Readable
   incomingStorePacket(client: Named, packet: StoredPacket): Promise<void>
   incomingGetPacket(client: Named, packet: StoredPacket): Promise<StoredPacket>
   incomingDelPacket(client: Named, packet: StoredPacket): Promise<void>

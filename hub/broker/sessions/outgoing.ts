@@ -76,9 +76,10 @@ export const outgoing = (context: Context) => {
       return sentForm(waiting)
     },
 
-    outgoingStream(client: Named): Readable {
+    /** `unsent`: without what has a packet identifier, so that a client far behind does not cost its whole window each time. */
+    outgoingStream(client: Named, { unsent = false }: { unsent?: boolean } = {}): Readable {
       const queue = model.sessions.get(client.id)?.queue
-      const places = queue === undefined ? [] : [...queue]
+      const places = queue === undefined ? [] : unsent ? queue.unsent() : [...queue]
       const packets = function* () {
         for (const waiting of places) if (queue?.has(waiting) === true) yield sentForm(waiting)
       }

@@ -40,6 +40,14 @@ export class Queue {
     for (let place = this.#head; place !== undefined; place = place.after) yield place.waiting
   }
 
+  /** Those never sent, from the oldest. They stand at the end: messages are sent in their order. */
+  unsent(): Waiting[] {
+    const found: Waiting[] = []
+    for (let place = this.#tail; place !== undefined && place.waiting.messageId === undefined; place = place.before)
+      found.push(place.waiting)
+    return found.reverse()
+  }
+
   has(waiting: Waiting): boolean {
     return this.#places.has(waiting.id)
   }

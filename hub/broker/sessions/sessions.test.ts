@@ -160,6 +160,17 @@ test('a message for a client with several matching subscriptions waits once, wit
   expect(await all(store.outgoingStream(one))).toMatchObject([{ topic: 'a/1', qos: 2 }])
 })
 
+test('what has not been sent is found at the end of a queue, however long it is', async () => {
+  const store = await opened()
+  for (let n = 1; n <= 4; n++) await store.outgoingEnqueue({ clientId: 'one' }, message(n))
+  for (let n = 1; n <= 2; n++) await store.outgoingUpdate(one, message(n, { messageId: n }))
+  const topics = async (unsent: boolean) => (await all(store.outgoingStream(one, { unsent }))).map(({ topic }) => topic)
+  expect(await topics(true)).toEqual(['a/3', 'a/4'])
+  expect(await topics(false)).toEqual(['a/1', 'a/2', 'a/3', 'a/4'])
+  await store.outgoingClearMessageId(one, message(1, { messageId: 1 }))
+  expect(await topics(true)).toEqual(['a/3', 'a/4'])
+})
+
 test('clearing without an identifier takes nothing out', async () => {
   const store = await opened()
   await store.outgoingEnqueue({ clientId: 'one' }, message(1))
