@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { Draft, Envelope } from '../bus/envelope.ts'
 import type { Principal } from '../bus/principal.ts'
+import type { LastError } from './last-errors.ts'
 
 /** A no, with the reason for the log and for MQTT 5 clients. */
 export type Verdict = { ok: true } | { ok: false; reason: string }
@@ -69,6 +70,10 @@ export interface Broker {
   /** Disconnects every connection of this client id and its suffixed forms, and purges session, subscriptions, queue and will. */
   purge(clientId: string): Promise<void>
   clients(): ClientView[]
+  /** Ends the connection of exactly this client id, if there is one. `forget` purges its session, queue and will too; otherwise its will is published. Missing where another broker holds the clients. */
+  disconnect?(clientId: string, how: 'keep' | 'forget'): Promise<void>
+  /** What went wrong last for a client id, of the newest thousand. */
+  lastError?(clientId: string): LastError | undefined
   counters(): BrokerCounters
   /** A WebSocket (as a duplex byte stream) that speaks MQTT, from the web port. */
   handle(stream: Duplex, address: string): void

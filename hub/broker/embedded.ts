@@ -11,11 +11,12 @@ import { startEngine, type Link } from './engine.ts'
 import { guard } from './guard.ts'
 import { openHooks } from './hooks.ts'
 import { DEFAULT_LIMITS, type BrokerLimits } from './limits.ts'
+import { openLastErrors } from './last-errors.ts'
 import { openListeners, type Listen } from './listeners.ts'
 import { openLogins } from './logins.ts'
 import { openOwners } from './owners.ts'
 import type { Persistence, StoredPacket } from './persistence.ts'
-import { expel, formsOf, purgeSessions } from './purge.ts'
+import { expel, formsOf, hangUp, purgeSessions } from './purge.ts'
 import { quietly } from './quiet.ts'
 import { collectWrites } from './turn.ts'
 import { watchClients } from './watch.ts'
@@ -53,7 +54,8 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const { rights, persistence, health, log } = options
   const limits: BrokerLimits = { ...DEFAULT_LIMITS, ...options.limits }
   const clock = options.clock ?? wallClock()
-  const warn = quietly(log, clock.now)
+  const lastErrors = openLastErrors(clock.now)
+  const warn = lastErrors.hear(quietly(log, clock.now))
   const counts: BrokerCounters = {
     connected: 0,
     connects: 0,
@@ -115,7 +117,9 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     }
     guard(link, limits, (fault, error) => {
       counts[fault]++
-      warn(`mqtt-${fault}`, ticket.address, { address: ticket.address, clientId: link.id, why: error.message })
+      const { id: clientId, peer } = link
+      const { address } = ticket
+      warn(`mqtt-${fault}`, address, { address, origin: peer?.origin, clientId, why: error.message })
     })
     stream.once('close', () => {
       links.delete(link)
@@ -224,6 +228,12 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
 
     purge,
     clients: () => Object.values(engine.clients).map(viewOf),
+    lastError: lastErrors.of,
+    async disconnect(clientId, how) {
+      const link = Object.hasOwn(engine.clients, clientId) ? engine.clients[clientId] : undefined
+      if (how === 'forget') await purgeSessions(store, [clientId])
+      else if (link !== undefined) await hangUp(link)
+    },
     counters: () => ({ ...counts, connected: engine.connectedClients }),
 
     handle(stream, address) {

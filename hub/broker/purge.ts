@@ -10,13 +10,9 @@ const CUT_AFTER_MS = 1000
 /** Is it this client id, or it plus `-suffix`? */
 export const isFormOf = (clientId: string, id: string): boolean => id === clientId || id.startsWith(`${clientId}-`)
 
-/** Ends a connection without its will and without a session that outlives it. Resolves when it is closed. */
-export const expel = (link: Link): Promise<void> => {
-  link.will = null
-  link._will = null
-  link.clean = true
-  link.sessionExpiryInterval = 0
-  return new Promise((resolve) => {
+/** Ends a connection. Its session stays, and its will is published. Resolves when it is closed. */
+export const hangUp = (link: Link): Promise<void> =>
+  new Promise((resolve) => {
     // A client that does not read would hold up its own DISCONNECT.
     const cut = setTimeout(() => link.conn.destroy(), CUT_AFTER_MS)
     link.disconnect({ reasonCode: ADMINISTRATIVE }, () => {
@@ -24,6 +20,14 @@ export const expel = (link: Link): Promise<void> => {
       resolve()
     })
   })
+
+/** Ends a connection without its will and without a session that outlives it. Resolves when it is closed. */
+export const expel = (link: Link): Promise<void> => {
+  link.will = null
+  link._will = null
+  link.clean = true
+  link.sessionExpiryInterval = 0
+  return hangUp(link)
 }
 
 /** Purges exactly these session ids, connected or not. */

@@ -1,5 +1,6 @@
 // Watches the running hub: its gauges for /metrics, and `hub/health` on the bus when a part changes, at most once a second.
 import type { Broker } from '../broker/broker.ts'
+import type { SessionStore } from '../broker/sessions/store.ts'
 import type { Bus } from '../bus/bus.ts'
 import { HUB } from '../bus/principal.ts'
 import { type Clock, iso } from '../clock.ts'
@@ -13,7 +14,8 @@ import type { Health, Log } from './report.ts'
 
 export interface Watched {
   bus: Bus
-  broker: Pick<Broker, 'counters'>
+  broker: Pick<Broker, 'clients' | 'counters'>
+  sessions: Pick<SessionStore, 'sizes'>
   journal: Pick<Journal, 'stats'>
   runner: Pick<Runner, 'flows'>
   gate: Pick<Gate, 'open'>
@@ -24,11 +26,14 @@ export interface Watched {
 }
 
 const EVERY_MS = 1000
+/** The protocol level of CONNECT, and what people call it. */
+const PROTOCOLS = { 3: '3.1', 4: '3.1.1', 5: '5.0' }
 
 /** Watches until it is closed. */
 export const watchPart = ({
   bus,
   broker,
+  sessions,
   journal,
   runner,
   gate,
@@ -44,6 +49,21 @@ export const watchPart = ({
     )
   gauge('bus_messages', 'Messages on the bus since the start, by what became of them', () => each(bus.counters()))
   gauge('broker_counts', 'Counts of the broker since the start', () => each(broker.counters()))
+  gauge(
+    'broker_sessions',
+    'Sessions, subscriptions, retained and waiting messages of the broker, and what it lost',
+    () => each(sessions.sizes()),
+  )
+  gauge('broker_clients', 'Connected MQTT clients by version of the protocol', () => {
+    const clients = broker.clients()
+    return Object.entries(PROTOCOLS).map(([protocol, name]) => ({
+      labels: { protocol: name },
+      value: clients.filter((client) => client.protocol === Number(protocol)).length,
+    }))
+  })
+  gauge('broker_unsent_bytes', 'Bytes written to MQTT clients that they have not taken yet', () =>
+    broker.clients().reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+  )
   gauge('journal_counts', 'Segments, bytes and waiting entries of the journal', () => each(journal.stats()))
   gauge('gate_open_commands', 'Commands that have no result yet', () => gate.open)
   gauge('devices', 'Devices by presence', () => {

@@ -7,6 +7,8 @@ import { accessGuard } from '../access/guard.ts'
 import { accessRoutes } from '../access/routes.ts'
 import type { Base } from '../base.ts'
 import type { Broker } from '../broker/broker.ts'
+import { brokerRoutes } from '../broker/routes.ts'
+import type { SessionStore } from '../broker/sessions/store.ts'
 import type { Devices } from '../devices/devices.ts'
 import { deviceRoutes } from '../devices/routes.ts'
 import { reasonOf } from '../errors.ts'
@@ -20,6 +22,7 @@ import { flowRoutes } from '../runner/routes.ts'
 import type { Runner } from '../runner/runner.ts'
 import type { Settings } from '../store/settings.ts'
 import type { Store } from '../store/store.ts'
+import type { TopicTable } from '../topics/table.ts'
 import { caRoutes, openTls, ownHosts, type Tls } from './ca.ts'
 import { isLan, openClaimPorts } from './claim-ports.ts'
 import { healthRoutes } from './health-routes.ts'
@@ -46,6 +49,8 @@ interface Above extends Base {
   access: Access
   devices: Devices
   gate: Gate
+  table: TopicTable
+  sessions: SessionStore
   tls: Tls
   broker: Broker
   plugins: Plugins
@@ -80,6 +85,10 @@ const routes = (above: Above) => {
     claim,
     settings,
     reopening,
+    broker,
+    sessions,
+    table,
+    log,
   } = above
   const prefix = config.TOPIC_PREFIX
   return [
@@ -90,6 +99,7 @@ const routes = (above: Above) => {
     gateRoutes({ gate, store }),
     journalRoutes({ journal, prefix }),
     flowRoutes({ runner }),
+    brokerRoutes({ broker, sessions, access, table, log: log.of('broker') }),
     networkRoutes({ settings, fixed: config.BIND, reopen: reopening.ask }),
     ...plugins.routes,
   ]
