@@ -34,12 +34,25 @@ export const family = (root: number): number[] => {
 export const cpuOf = (roots: readonly number[]): number =>
   roots.flatMap(family).reduce((sum, pid) => sum + (stat(pid)?.ticks ?? 0) * TICK_US, 0)
 
-/** Resident memory in MiB. */
-export const memoryOf = (roots: readonly number[]): number =>
+const pagesOf = (pid: number): number => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) / 256
+  } catch {
+    return 0
+  }
+}
+
+/** Resident memory in MiB of the processes, with all they started unless told otherwise. */
+export const memoryOf = (roots: readonly number[], withChildren = true): number =>
+  (withChildren ? roots.flatMap(family) : roots).reduce((sum, pid) => sum + pagesOf(pid), 0)
+
+/** The same, with pages that several processes share counted once in all. NaN where the kernel does not tell. */
+export const ownMemoryOf = (roots: readonly number[]): number =>
   roots.flatMap(family).reduce((sum, pid) => {
     try {
-      return sum + Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) / 256
+      const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))
+      return sum + Number(found?.[1]) / 1024
     } catch {
-      return sum
+      return Number.NaN
     }
   }, 0)

@@ -1,9 +1,10 @@
-// The systems under test: each started as a person would, with the same rules, and stopped by pid.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// The systems with rules in them: each started as a person would, with the same rules, and stopped by pid.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Setup } from './generator.ts'
+import { dataFolder } from './brokers.ts'
+import type { Setup } from './load/flows.ts'
+import { freePort, start } from './processes.ts'
+import { startStock } from './stock.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -17,50 +18,6 @@ export interface System {
   start(rules: number): Promise<Running>
 }
 
-const line = (child: ChildProcess, wanted: (line: string) => boolean, ms = 30_000): Promise<string> =>
-  new Promise((done, failed) => {
-    const said: string[] = []
-    const late = setTimeout(() => failed(new Error(`no answer in ${ms} ms:\n${said.join('')}`)), ms)
-    const hear = (chunk: Buffer) => {
-      said.push(chunk.toString())
-      const found = said.join('').split('\n').slice(0, -1).find(wanted)
-      if (found === undefined) return
-      clearTimeout(late)
-      done(found)
-    }
-    child.stdout?.on('data', hear)
-    child.stderr?.on('data', hear)
-    child.on('exit', (code) => failed(new Error(`ended with ${code}:\n${said.join('')}`)))
-  })
-
-const end = async (...children: ChildProcess[]): Promise<void> => {
-  await Promise.all(
-    children.map(
-      (child) =>
-        new Promise<void>((done) => {
-          if (child.exitCode !== null) return done()
-          child.removeAllListeners('exit')
-          child.on('exit', () => done())
-          child.kill('SIGTERM')
-          setTimeout(() => child.kill('SIGKILL'), 5000).unref()
-        }),
-    ),
-  )
-}
-const pidOf = ({ pid }: ChildProcess): number => {
-  if (pid === undefined) throw new Error('a process did not start')
-  return pid
-}
-const freePort = async (): Promise<number> => {
-  const { createServer } = await import('node:net')
-  return new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
-}
-
 const plain = {
   publisher: { clientId: 'load' },
   subscriber: { clientId: 'ear' },
@@ -72,8 +29,7 @@ const plain = {
 export const millrace: System = {
   name: 'Millrace',
   async start(rules) {
-    mkdirSync(join(root, 'data'), { recursive: true })
-    const dir = mkdtempSync(join(root, 'data/bench-'))
+    const dir = dataFolder()
     const flows = join(dir, 'flows')
     const plugins = join(dir, 'plugins')
     mkdirSync(flows)
@@ -111,9 +67,8 @@ export default flow((from) =>
 `,
       )
     }
-    const hub = spawn(process.execPath, ['hub/start.js'], {
+    const hub = start(process.execPath, ['hub/start.js'], {
       cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
         HTTP_PORT: '0',
@@ -128,10 +83,10 @@ export default flow((from) =>
         LOG_LEVEL: 'warn',
       },
     })
-    const ready = await line(hub, (l) => l.includes('mqtt://'))
-    const said = /http:\/\/127\.0\.0\.1:(\d+).*?mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(ready)
-    if (said === null) throw new Error(`the hub says: ${ready}`)
-    const [, http = '', mqtt = ''] = said
+    const [, http = '', mqtt = ''] = await hub.line(
+      /http:\/\/127\.0\.0\.1:(\d+).*?mqtt:\/\/127\.0\.0\.1:(\d+)/,
+      180_000,
+    )
     const base = `http://127.0.0.1:${http}`
     const body = new URLSearchParams({ grant_type: 'password', username: 'bench', password: 'bench-bench-bench' })
     const { access_token: token } = (await (await fetch(`${base}/token`, { method: 'POST', body })).json()) as {
@@ -152,10 +107,8 @@ export default flow((from) =>
       if (Date.now() > late) throw new Error(`the flows do not run: ${JSON.stringify(items.slice(0, 2))}`)
       await new Promise((next) => setTimeout(next, 1000))
     }
-    hub.stdout.resume()
-    hub.stderr.resume()
     return {
-      pids: [pidOf(hub)],
+      pids: [hub.pid],
       setup: {
         port: Number(mqtt),
         topic: 'bench/{n}/in',
@@ -164,7 +117,7 @@ export default flow((from) =>
         subscriber: { clientId: 'ui.bench', username: 'bench', password: token },
       },
       async stop() {
-        await end(hub)
+        await hub.end()
         rmSync(dir, { recursive: true, force: true })
       },
     }
@@ -176,41 +129,31 @@ export const mosquitto: System = {
   name: 'Mosquitto + mqtt.js/rxjs',
   async start(rules) {
     const port = await freePort()
-    const broker = spawn('mosquitto', ['-p', String(port)], { stdio: 'pipe' })
-    await line(broker, (l) => l.includes('running'))
-    const worker = spawn(process.execPath, [join(import.meta.dirname, 'peers/rules.ts'), String(port), String(rules)], {
-      stdio: 'pipe',
-    })
-    await line(worker, (l) => l === 'ready')
-    return { pids: [pidOf(broker), pidOf(worker)], setup: { port, ...plain }, stop: () => end(worker, broker) }
+    const broker = start('mosquitto', ['-p', String(port)])
+    await broker.line(/running/)
+    const worker = start(process.execPath, [join(import.meta.dirname, 'peers/rules.ts'), String(port), String(rules)])
+    await worker.line(/^ready$/m)
+    return {
+      pids: [broker.pid, worker.pid],
+      setup: { port, ...plain },
+      async stop() {
+        await Promise.all([worker.end(), broker.end()])
+      },
+    }
   },
 }
 
-/** aedes as it comes, with the same rules in its process. Our patch is taken out of a copy; nothing else ever starts one. */
+/** aedes as it comes, with the same rules in its process. */
 export const stockAedes: System = {
   name: 'stock aedes + rxjs',
   async start(rules) {
-    const dir = mkdtempSync(join(tmpdir(), 'millrace-stock-'))
-    const modules = join(dir, 'node_modules')
-    mkdirSync(modules)
-    for (const name of readdirSync(join(root, 'node_modules'))) {
-      if (name !== 'aedes' && !name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name))
-    }
-    cpSync(join(root, 'node_modules/aedes'), join(modules, 'aedes'), { recursive: true })
-    const patch = readdirSync(join(root, 'patches')).find((name) => name.startsWith('aedes+'))
-    if (patch !== undefined) execFileSync('git', ['apply', '-R', join(root, 'patches', patch)], { cwd: dir })
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'peers/stock.ts'), join(modules, 'aedes/aedes.js'), String(rules)],
-      { stdio: 'pipe' },
-    )
-    const port = Number(await line(child, (l) => /^\d+$/.test(l)))
+    const { process: running, port, remove } = await startStock(rules)
     return {
-      pids: [pidOf(child)],
+      pids: [running.pid],
       setup: { port, ...plain },
       async stop() {
-        await end(child)
-        rmSync(dir, { recursive: true, force: true })
+        await running.end()
+        remove()
       },
     }
   },
@@ -220,11 +163,8 @@ export const stockAedes: System = {
 export const mirror: System = {
   name: 'generator alone',
   async start() {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'peers/mirror.ts')], { stdio: 'pipe' })
-    const port = Number(await line(child, (l) => /^\d+$/.test(l)))
-    return { pids: [pidOf(child)], setup: { port, ...plain }, stop: () => end(child) }
+    const child = start(process.execPath, [join(import.meta.dirname, 'peers/mirror.ts')])
+    const [port] = await child.line(/^\d+$/m)
+    return { pids: [child.pid], setup: { port: Number(port), ...plain }, stop: () => child.end() }
   },
 }
-
-export const hasMosquitto = (): boolean =>
-  ['/usr/sbin/mosquitto', '/usr/bin/mosquitto', '/usr/local/sbin/mosquitto'].some((path) => existsSync(path))
