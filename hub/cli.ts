@@ -1,8 +1,9 @@
-// The commands: start (the default), doctor, health, audit. What they print is for people; what the hub logs is for machines.
+// The commands: start (the default), doctor, health, audit, acl. What they print is for people; what the hub logs is for machines.
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { renderUnicodeCompact } from 'uqr'
 import { z } from 'zod'
+import { aclOf } from './broker/acl-cli.ts'
 import { type Config, readConfig } from './config.ts'
 import { Fatal, reasonOf } from './errors.ts'
 import { auditCommand } from './gate/cli.ts'
@@ -24,7 +25,8 @@ export const run = async (args: readonly string[]): Promise<void> => {
     else if (command === 'doctor') process.exitCode = await inspect(readConfig())
     else if (command === 'health') process.exitCode = await health(readConfig())
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
-    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit.`)
+    else if (command === 'acl') await acl(readConfig())
+    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl.`)
   } catch (error) {
     process.stderr.write(
       `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
@@ -34,12 +36,23 @@ export const run = async (args: readonly string[]): Promise<void> => {
   }
 }
 
+const storeOf = ({ DATABASE_URL, DATA_DIR }: Config) =>
+  openStore({ url: DATABASE_URL, file: join(DATA_DIR, 'hub.sqlite'), log: openLog({ level: 'error' }) })
+
+/** The rules for an external broker on standard output, what to do with them on standard error: `node hub/start.js acl > acl`. */
+const acl = async (config: Config): Promise<void> => {
+  const store = await storeOf(config)
+  try {
+    const made = await aclOf(config, store)
+    process.stdout.write(made.acl)
+    process.stderr.write(`${made.advice}\n`)
+  } finally {
+    await store.close()
+  }
+}
+
 const audit = async (config: Config, args: readonly string[]): Promise<number> => {
-  const store = await openStore({
-    url: config.DATABASE_URL,
-    file: join(config.DATA_DIR, 'hub.sqlite'),
-    log: openLog({ level: 'error' }),
-  })
+  const store = await storeOf(config)
   try {
     return await auditCommand(args, store, say)
   } finally {

@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { Fatal, reasonOf } from './errors.ts'
+import { Secret } from './health/secret.ts'
 
 const port = (what: string, fallback: number) =>
   z.coerce.number().int().min(0).max(65_535).default(fallback).describe(`${what} (0: any free port)`)
@@ -32,6 +33,14 @@ const text = (what: string) =>
     .optional()
     .describe(what)
 
+const secret = (what: string) =>
+  z
+    .string()
+    .trim()
+    .transform((v) => (v === '' ? undefined : new Secret(v)))
+    .optional()
+    .describe(what)
+
 /** Every variable, in the order of .env.example. */
 export const variables = z.strictObject({
   HTTP_PORT: port('Port of the web app and the API', 8080),
@@ -42,6 +51,13 @@ export const variables = z.strictObject({
   BIND: address
     .optional()
     .describe('Address everything listens on; 127.0.0.1 until a person opens it with the claim, or with this'),
+  BROKER_URL: secret(
+    'mqtt://user:password@host:1883 or mqtts://…: use this broker instead of the one inside (docs/external-broker.md)',
+  ),
+  BRIDGE_URL: secret(
+    'The same form: keep the broker inside and join it to this one, as `bridge` in the config file says',
+  ),
+  BROKER_CA_FILE: text('PEM file of the authority that signed the certificate of BROKER_URL or BRIDGE_URL'),
   DATA_DIR: z.string().min(1).default('./data').describe('Folder for everything the hub keeps'),
   CONFIG_FILE: text('YAML or JSON file with settings (default: millrace.yaml beside the data folder, when it exists)'),
   FLOWS_DIR: z.string().min(1).default('./flows').describe('Folder of the flows'),
@@ -122,6 +138,12 @@ export const fileSettings = z.strictObject({
       queueDays: bounded(1, 365, 7, 'The same in age'),
     })
     .prefault({}),
+  bridge: z
+    .strictObject({
+      in: z.array(z.string()).max(256).default([]).describe('MQTT filters of what comes from BRIDGE_URL into the hub'),
+      out: z.array(z.string()).max(256).default([]).describe('MQTT filters of what goes from the hub to BRIDGE_URL'),
+    })
+    .prefault({}),
   flows: z
     .strictObject({
       heapMiB: bounded(64, 16_384, 256, "Memory of the flows' process"),
@@ -157,6 +179,11 @@ export const readConfig = (
   const file = check(fileSettings, rest, path)
   if ((merged.ADMIN_USER === undefined) !== (merged.ADMIN_PASSWORD === undefined)) {
     throw new Fatal('ADMIN_USER and ADMIN_PASSWORD belong together: set both, or neither to claim the hub by its link.')
+  }
+  if (merged.BROKER_URL !== undefined && merged.BRIDGE_URL !== undefined) {
+    throw new Fatal(
+      'BROKER_URL and BRIDGE_URL exclude each other: BROKER_URL uses another broker instead of the one inside, BRIDGE_URL joins the two. Set one.',
+    )
   }
   return Object.freeze({
     ...merged,
