@@ -232,14 +232,82 @@ test('a client is not cut for UNSUBSCRIBE while messages come in', async () => {
   await using site = await restartable()
   const hub = await site.start()
   const ada = await hub.client('ada', { clean: false })
+  const heard = heardBy(ada)
   let cut = false
   ada.on('close', () => (cut = true))
-  for (let round = 0; round < 20; round++) {
-    await ada.subscribeAsync('load/x', { qos: 1 })
-    const said = Promise.all(Array.from({ length: 20 }, (_, i) => say(hub, 'load/x', `${i}`)))
-    await Promise.all([ada.unsubscribeAsync('load/x'), said])
+  await ada.subscribeAsync('load/x', { qos: 1 })
+  // The store has forgotten the subscription, the broker has not yet.
+  const { removeSubscriptions } = hub.store
+  hub.store.removeSubscriptions = async (client, topics) => {
+    const removed = removeSubscriptions(client, topics)
+    await say(hub, 'load/x', 'between')
+    await removed
   }
+  await ada.unsubscribeAsync('load/x')
+  await settled(ada, 'load/mark')
   expect(cut).toBe(false)
+  expect(heard).toContain('load/x between')
+})
+
+test('a packet identifier in flight is not given to another message, however many pass', async () => {
+  await using hub = await openTestBroker()
+  const raw = await reader(hub.port, 65_535)
+  await say(hub, 'load/x', 'first')
+  const { messageId } = await raw.next('publish')
+  let again = 0
+  raw.onPacket((packet) => {
+    if (packet.cmd !== 'publish') return
+    if (packet.messageId === messageId) again++
+    else raw.send(puback(packet))
+  })
+  for (let sent = 0; sent < 66_000; sent += 2000) {
+    await Promise.all(Array.from({ length: 2000 }, () => say(hub, 'load/x', 'more')))
+  }
+  await until('all', () => raw.packets.length > 66_000, 10_000)
+  expect(again).toBe(0)
+  raw.socket.destroy()
+})
+
+test('retained messages wait for their turn behind others, and are not among those dropped', async () => {
+  await using hub = await openTestBroker({ limits: { waitingOutbound: 2 } })
+  await hub.broker.deliver(
+    envelopeOf({ topic: 'load/kept', payload: Buffer.from('kept'), qos: 1, retain: true, origin: 'hub' }),
+  )
+  const raw = await rawClient(hub.port, 5)
+  raw.send(connectPacket('ada', 5, { properties: { receiveMaximum: 1 } }))
+  await raw.next('connack')
+  raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'load/x', qos: 1 }] })
+  await raw.next('suback')
+  for (const text of ['a', 'b', 'c', 'd']) await say(hub, 'load/x', text)
+  raw.send({ cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: 'load/kept', qos: 1 }] })
+  await raw.next('suback')
+  await pinged(raw)
+  for (let i = 0; i < 4; i++) raw.send(puback(await raw.next('publish')))
+  expect(texts(raw)).toEqual(['a', 'b', 'c', 'kept'])
+  raw.socket.destroy()
+})
+
+test('who is sent away learns why, also in the middle of sending', async () => {
+  await using hub = await openTestBroker({ limits: { receiveMaximum: 1 } })
+  const raw = await rawClient(hub.port, 5)
+  const errors: Error[] = []
+  raw.socket.on('error', (error) => errors.push(error))
+  raw.send(connectPacket('bob', 5))
+  await raw.next('connack')
+  const publish = (messageId: number) =>
+    ({
+      cmd: 'publish',
+      topic: 'load/a',
+      payload: 'x'.repeat(1000),
+      qos: 2,
+      messageId,
+      retain: false,
+      dup: false,
+    }) as const
+  raw.send(...Array.from({ length: 5000 }, (_, i) => publish(i + 1)))
+  expect(await raw.next('disconnect')).toMatchObject({ reasonCode: 0x93 })
+  await within(2000, 'the end', raw.closed)
+  expect(errors).toEqual([])
 })
 
 test('what a client owes in QoS 2 is bounded by the Receive Maximum it was told; QoS 1 is only held back', async () => {

@@ -287,6 +287,8 @@ export interface RawClient {
   send(...parts: (Packet | Buffer)[]): void
   /** The first packet of this kind, now or later. */
   next(cmd: string): Promise<Packet>
+  /** Hears packets as they come. */
+  onPacket(heard: (packet: Packet) => void): void
   closed: Promise<void>
   readonly isClosed: boolean
   socket: Socket
@@ -316,6 +318,7 @@ export const rawClient = async (port: number, version: 4 | 5 = 4): Promise<RawCl
   )
   return {
     packets,
+    onPacket: (heard) => void parser.on('packet', heard),
     socket,
     closed,
     get isClosed() {

@@ -165,6 +165,8 @@ test('a message says how long it is still good for, and is not sent when it is n
   const lasting = { sessionExpiryInterval: 100, receiveMaximum: 1 }
   const reader = await wild(hub.port, lasting, { clientId: 'reader', clean: false })
   await subscribe(reader, 'a')
+  const passing = await wild(hub.port, { receiveMaximum: 1 }, { clientId: 'passing' })
+  await subscribe(passing, 'a')
   const raw = await wild(hub.port)
   const say = async (seconds: number | undefined, payload: string, more: object = {}) => {
     const properties = seconds === undefined ? {} : { properties: { messageExpiryInterval: seconds } }
@@ -181,6 +183,9 @@ test('a message says how long it is still good for, and is not sent when it is n
     await say(seconds, payload)
   await say(50, 'kept', { retain: true })
   await new Promise((resolve) => setTimeout(resolve, 1200))
+  passing.send(puback(await next(passing)))
+  const waited = await next(passing)
+  expect(waited).toMatchObject({ payload: Buffer.from('long'), properties: { messageExpiryInterval: 49 } })
   reader.send(puback(first))
   const long = await next(reader)
   expect(long.payload.toString()).toBe('long')
@@ -192,7 +197,7 @@ test('a message says how long it is still good for, and is not sent when it is n
   expect(kept).toMatchObject({ retain: true, properties: { messageExpiryInterval: 49 } })
   reader.send(puback(kept))
   await until('the queue is empty', () => hub.store.sizes().queued === 0)
-  for (const client of [raw, reader]) client.socket.destroy()
+  for (const client of [raw, reader, passing]) client.socket.destroy()
 })
 
 test('no local holds for messages now and later, retain as published likewise', async () => {
