@@ -9,7 +9,8 @@ import type { Capabilities, Capability, Context, Plugin } from './plugin.ts'
 
 export interface World {
   bus: Pick<Bus, 'from' | 'publish'>
-  capabilities: Capabilities
+  /** What the plugin of this id may be given. */
+  capabilities: (plugin: string) => Capabilities
   /** Topic prefix without the slash at its end. */
   prefix: string
   clock: Pick<Clock, 'now'>
@@ -43,7 +44,7 @@ export const contextOf = (
   config,
   prefix,
   settle,
-  use: granted(plugin, capabilities),
+  use: granted(plugin, capabilities(plugin.id)),
   log: log.of(partOf(plugin.id)),
   from: (topic, options) => {
     if (!plugin.handles.includes(topic))

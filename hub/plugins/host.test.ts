@@ -53,12 +53,18 @@ const world = () => {
     demo: false,
     bus,
     gate: { addInterlock: (interlock) => void interlocks.push(interlock) },
-    capabilities: {
+    capabilities: (id) => ({
       credentials: {
         issue: (device) => Promise.resolve({ clientId: device, username: device, password: 'x' }),
         broker: () => ({ host: '127.0.0.1', port: 1 }),
       },
-    },
+      peers: {
+        names: () => [id],
+        get: (name) => {
+          throw new Error(`${id} has no ${name}`)
+        },
+      },
+    }),
     prefix: 'jarvis',
     clock: { now: () => Date.now() },
     log: quiet,

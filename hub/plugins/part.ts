@@ -1,4 +1,5 @@
 // The part of the hub that is the plugins: found first, because the topic table needs theirs; started when there is a broker to connect to.
+import { join } from 'node:path'
 import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -7,6 +8,7 @@ import type { Gate } from '../gate/gate.ts'
 import { core } from '../topics/core.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
 import { discoverPlugins, type Found, startPlugins } from './host.ts'
+import { readPeers } from './peers.ts'
 
 export const foundPart = ({ config }: Base): Promise<Found> => discoverPlugins(config.PLUGINS_DIR)
 
@@ -36,6 +38,7 @@ export const pluginsPart = ({
   settings,
 }: Above) => {
   const everywhere = settings.bind === '0.0.0.0' || settings.bind === '::'
+  const peers = readPeers(join(config.DATA_DIR, 'peers.yaml'))
   const plugins = startPlugins(found, {
     settings: config.file.plugins,
     demo: config.DEMO,
@@ -45,12 +48,13 @@ export const pluginsPart = ({
     clock,
     log,
     health,
-    capabilities: {
+    capabilities: (id) => ({
       credentials: {
         issue: (device) => access.issueCredential(device),
         broker: () => ({ host: everywhere ? '127.0.0.1' : settings.bind, port: broker.ports.mqtt ?? 0 }),
       },
-    },
+      peers: { names: () => peers.names(id), get: (name) => peers.of(id, name) },
+    }),
   })
   ready('plugins')
   return plugins

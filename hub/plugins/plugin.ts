@@ -2,6 +2,7 @@
 import type { Observable } from 'rxjs'
 import type { z } from 'zod'
 import type { Interlock } from '../gate/gate.ts'
+import type { CredentialRecord } from '../health/credential.ts'
 import type { ErrorReport, HealthWord, Log } from '../health/report.ts'
 import type { Routes } from '../http/app.ts'
 import type { FromOptions } from '../streams/flow.ts'
@@ -13,6 +14,7 @@ export * from '../topics/row.ts'
 export type { FromOptions, Overload } from '../streams/flow.ts'
 export type { Interlock, GateRequest, Snapshot } from '../gate/gate.ts'
 export type { Log, HealthWord, ErrorReport } from '../health/report.ts'
+export type { CredentialRecord } from '../health/credential.ts'
 export { Recoverable, Fatal, reasonOf } from '../errors.ts'
 export type {} from '../topics/core.ts'
 
@@ -22,6 +24,12 @@ export interface Capabilities {
   credentials: {
     issue(device: string): Promise<{ clientId: string; username: string; password: string }>
     broker(): { host: string; port: number }
+  }
+  /** Addresses and secrets of this plugin's own peers, from peers.yaml in the data folder. */
+  peers: {
+    names(): string[]
+    /** Throws NOT_FOUND, saying what to write where. */
+    get(name: string): CredentialRecord
   }
 }
 export type Capability = keyof Capabilities
