@@ -4,6 +4,7 @@ import type { OpenBus } from './bus/open.ts'
 import { type Clock, wallClock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { OpenDevices } from './devices/open.ts'
+import type { AuditNote, Gate } from './gate/gate.ts'
 import { type Correlation, openCorrelation } from './health/correlation.ts'
 import { openHealth, type OpenHealth } from './health/health.ts'
 import { openLog, type OpenLog } from './health/log.ts'
@@ -22,13 +23,21 @@ export interface Base {
   /** Somebody changed where the hub listens: `asked` resolves, and the parts are started again. */
   reopening: { ask(): void; asked: Promise<void> }
   /** Parts that ask each other: whoever comes later puts itself here, and is asked through it. */
-  later: { journal?: Journal; bus?: OpenBus; access?: Access; devices?: OpenDevices }
+  later: {
+    journal?: Journal
+    bus?: OpenBus
+    access?: Access
+    devices?: OpenDevices
+    audit?: Gate['note']
+    /** What happened before the gate was there to write it down. */
+    unaudited: { event: string; about: AuditNote }[]
+  }
 }
 
 export const openBase = (config: Config): Base => {
   const correlation = openCorrelation()
   const log = openLog({ level: config.LOG_LEVEL, correlation })
-  const later: Base['later'] = {}
+  const later: Base['later'] = { unaudited: [] }
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const clock = wallClock((byMs) => later.journal?.note('clock-step', { byMs }))
   const health = openHealth({ clock, log })

@@ -7,7 +7,9 @@ import { reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
 import type { Tables } from '../store/store.ts'
 import { type Bounds, type Wait } from './bounds.ts'
-import { type Command, findCommand } from './command.ts'
+import { openBuckets } from './buckets.ts'
+import { shortened } from './canonical.ts'
+import { type Command, findCommand, type Known } from './command.ts'
 import type { Desk } from './desk.ts'
 import type { Answer, Interlock } from './gate.ts'
 import { askInterlocks, snapshot } from './interlocks.ts'
@@ -31,8 +33,8 @@ export interface AdmissionParts {
 /** A request at the door. */
 export interface Applicant {
   command: Command
-  /** Its payload nests too deep and was left out. */
-  deep: boolean
+  /** It came just now, and counts against what its origin may ask per second. */
+  metered: boolean
   /** Who asks; undefined when nobody of that origin is known any more. */
   who: Principal | undefined
   /** The asker chose the id, so it may have been used before. */
@@ -51,8 +53,11 @@ export const openAdmission = ({
   bounds,
   wait,
 }: AdmissionParts) => {
+  const usual = openBuckets(clock, bounds.requestBurst, bounds.requestsPerSecond)
+  const urgent = openBuckets(clock, bounds.safeBurst, bounds.safePerSecond)
+
   const refuse = (command: Command, why: No): Answer => {
-    desk.audit(`refused.${why.step}`, command, { reason: why.reason, http: why.http })
+    desk.auditOnce(`refused.${why.step}`, command, { reason: why.reason, http: why.http }, why.reason)
     void desk.close(command, why.outcome, why.reason)
     return {
       commandId: command.request.id,
@@ -67,16 +72,22 @@ export const openAdmission = ({
   /** A refusal that leaves no row, because the id may have one of an earlier command, or there is no room for it. */
   const turnAway = (command: Command, { step, http, reason }: No): Answer => {
     const { id, intent } = command.request
-    desk.audit(`refused.${step}`, command, { reason, http })
-    desk.publishResult(command, { id, status: 'refused', intent, reason })
+    desk.auditOnce(`refused.${step}`, command, { reason, http }, reason)
+    // An id in use gets the result of the request that has it.
+    if (desk.find(id) === undefined) desk.publishResult(command, { id, status: 'refused', intent, reason })
     return { commandId: id, status: 'refused', http, reason }
   }
 
   /** Same id again: the earlier result stands. Another wish under a used id is refused, after the first has its result. */
-  const repeated = async (command: Command, first: Command): Promise<Answer> => {
+  const repeated = async (command: Command, first: Known): Promise<Answer> => {
     const { id, digest } = command.request
     const same = first.request.digest === digest && first.origin === command.origin
-    desk.audit(same ? 'duplicate' : 'refused.duplicate', command, { first: first.status, seq: command.requestSeq })
+    desk.auditOnce(
+      same ? 'duplicate' : 'refused.duplicate',
+      command,
+      { first: first.status, seq: command.requestSeq },
+      same ? id : '',
+    )
     await first.closing
     if (same && first.result === undefined) {
       return {
@@ -104,11 +115,13 @@ export const openAdmission = ({
 
   /** Judges one request from its arrival to its `cmd` or its result. */
   const admit = async (applicant: Applicant): Promise<Answer> => {
-    const { command, who } = applicant
+    const { command, who, metered } = applicant
     const { request } = command
+    command.trail = []
+    command.safe = judge.isSafe(request.device, request.intent)
+    if (metered && !(command.safe ? urgent : usual)(command.origin)) return turnAway(command, tooOften)
     const first = desk.find(request.id)
     if (first !== undefined) return repeated(command, first)
-    command.safe = judge.isSafe(request.device, request.intent)
     if (!desk.room(command)) {
       return turnAway(
         command,
@@ -126,7 +139,7 @@ export const openAdmission = ({
     return command.safe ? proceed(applicant, denied) : desk.inTurn(command, () => proceed(applicant, denied))
   }
 
-  const proceed = async ({ command, deep, named }: Applicant, denied: No | undefined): Promise<Answer> => {
+  const proceed = async ({ command, named }: Applicant, denied: No | undefined): Promise<Answer> => {
     const { request, safe } = command
     if (named) {
       const earlier = await desk.lookUp(() => findCommand(db, request.id), safe)
@@ -140,7 +153,8 @@ export const openAdmission = ({
       }
     }
     desk.audit('request', command, {
-      payload: request.payload,
+      digest: request.digest,
+      payload: shortened(request.payload),
       reason: request.reason ?? '',
       expiresAt: request.expiresAt,
       seq: command.requestSeq,
@@ -148,7 +162,7 @@ export const openAdmission = ({
     desk.keep(command)
     if (denied !== undefined) return refuse(command, denied)
     desk.audit('rights', command, {})
-    const wrong = judge.known(request) ?? judge.payload(request, deep) ?? judge.fresh(request, clock.now())
+    const wrong = judge.known(request) ?? judge.payload(request) ?? judge.fresh(request, clock.now())
     if (wrong !== undefined) return refuse(command, wrong)
     desk.audit('valid', command, { safe })
     if (!safe) {
@@ -186,6 +200,7 @@ export const openAdmission = ({
 
   /** Records that it is about to go out, looks once more, and sends it. */
   const send = async (command: Command): Promise<Answer> => {
+    desk.tell(command)
     const recorded = await desk.record(command)
     if (!recorded) return refuse(command, unrecorded())
     // Time passed while interlocks and disk were asked.
@@ -197,6 +212,12 @@ export const openAdmission = ({
     if (sent.ok) return { commandId: command.request.id, status: 'dispatched', http: 202 }
     return { commandId: command.request.id, status: 'refused', http: 503, reason: sent.reason }
   }
+
+  const tooOften = refusal(
+    'busy',
+    409,
+    `You ask more often than ${bounds.requestsPerSecond} times a second. Wait a moment, then ask again.`,
+  )
 
   const unrecorded = (): No =>
     refusal(

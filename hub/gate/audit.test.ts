@@ -1,10 +1,14 @@
 // The audit chain: written in order, continued after a restart, and no tampering goes unnoticed.
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { type AuditEvent, verifyAudit } from './audit.ts'
 import { auditCommand } from './cli.ts'
 import { handTime, memoryDb, memoryHealth, settle } from './gate.rig.ts'
+import { BOUNDS } from './bounds.ts'
+import { commandOf, rowOf } from './command.ts'
 import { openLedger } from './ledger.ts'
+import type { CommandsTable } from './tables.ts'
 
 const event = (n: number): AuditEvent => ({
   at: 1000 + n,
@@ -176,4 +180,74 @@ test('beyond its bound the ledger drops rows and the chain says how many', async
   const gap = await db.selectFrom('audit').select(['detail']).where('event', '=', 'audit.gap').execute()
   expect(gap).toEqual([{ detail: '{"rows":10}' }])
   expect((await verifyAudit(db)).ok).toBe(true)
+})
+
+test('texts a database would change are changed before they are hashed', async () => {
+  const { db, open } = await written(1)
+  const ledger = await open()
+  ledger.audit({ ...event(2), subject: '\ud800x', who: 'a\0b', detail: { text: '\udc00\0' } })
+  await ledger.flush()
+  expect(await verifyAudit(db)).toEqual({ rows: 2, ok: true })
+  expect(await db.selectFrom('audit').select(['subject', 'who']).where('n', '=', 2).execute()).toEqual([
+    { subject: '\ufffdx', who: 'a\ufffdb' },
+  ])
+})
+
+const put = (id: string): CommandsTable => ({
+  ...rowOf(commandOf({ device: 'press', body: { intent: 'a.b' }, origin: 'person:ada', at: 0, seq: 0, correlation: '', id }, BOUNDS)), // prettier-ignore
+})
+
+test('a row the store refuses is replaced by one that says so; everything else is written', async () => {
+  const { db, health, open, time } = await written(3)
+  await sql`create trigger picky before insert on audit when new.subject = 'r100' begin select raise(abort, 'no such subject'); end`.execute(
+    db,
+  )
+  await sql`create trigger fussy before insert on commands when new.id = 'c5' begin select raise(abort, 'no such id'); end`.execute(
+    db,
+  )
+  const ledger = await open()
+  for (let n = 4; n <= 700; n++) ledger.audit(event(n))
+  const puts = Array.from({ length: 10 }, (_, i) => ledger.put(put(`c${i}`)))
+  const done = Promise.allSettled(puts)
+  for (let i = 0; i < 60; i++) await time.pass(100)
+  expect((await done).map(({ status }) => status)).toEqual(puts.map((_, i) => (i === 5 ? 'rejected' : 'fulfilled')))
+  await ledger.flush()
+  expect(ledger.ok).toBe(true)
+  expect(await verifyAudit(db)).toEqual({ rows: 701, ok: true })
+  const refused = await db.selectFrom('audit').select(['n', 'detail']).where('event', '=', 'audit.unwritable').execute()
+  expect(refused.map(({ n, detail }) => [n, JSON.parse(detail)])).toMatchObject([
+    [100, { event: 'request', subject: 'r100', why: 'no such subject' }],
+    [701, { event: 'command', subject: 'c5', why: 'no such id' }],
+  ])
+  expect(await db.selectFrom('commands').select('id').execute()).toHaveLength(9)
+  expect(health.reports.map(({ type }) => type)).toEqual(['RowRefused', 'RowRefused'])
+  await ledger.close()
+})
+
+test('a store that takes nothing for a while loses nothing and refuses no row', async () => {
+  const { db, health, open, time } = await written(3)
+  await sql`create trigger full before insert on audit begin select raise(abort, 'disk full'); end`.execute(db)
+  const ledger = await open()
+  for (let n = 4; n <= 20; n++) ledger.audit(event(n))
+  await time.pass(30_000)
+  expect(ledger.ok).toBe(false)
+  await sql`drop trigger full`.execute(db)
+  await time.pass(10_000)
+  expect(await verifyAudit(db)).toEqual({ rows: 20, ok: true })
+  expect(health.reports).toEqual([])
+  await ledger.close()
+})
+
+test('commands that wait for the store take so much memory and no more', async () => {
+  const { db, open, time } = await written(0)
+  await db.schema.alterTable('commands').renameTo('away').execute()
+  const ledger = await open()
+  const big = { ...put('x'), payload: 'x'.repeat(1024 * 1024) }
+  const puts = Array.from({ length: 80 }, (_, i) => ledger.put({ ...big, id: `c${i}` }))
+  const counted = Promise.allSettled(puts)
+  await db.schema.alterTable('away').renameTo('commands').execute()
+  await time.pass(1000)
+  expect((await counted).filter(({ status }) => status === 'rejected')).toHaveLength(16)
+  await expect(ledger.put({ ...big, id: 'later' })).resolves.toBeUndefined()
+  await ledger.close()
 })

@@ -32,11 +32,24 @@ export const hashOf = (row: Omit<AuditTable, 'hash'>): string => {
   return sha256(prev + canonical(rest))
 }
 
+/** As every database gives it back: UTF-8 has no half characters, PostgreSQL no NUL. */
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd')
+
 /** The rows that continue a chain. */
 export const chained = (head: Head, events: readonly AuditEvent[]): AuditTable[] => {
   let { n, hash: prev } = head
-  return events.map(({ detail, ...event }) => {
-    const row = { ...event, detail: canonical(detail), n: ++n, prev }
+  return events.map(({ at, event, subject, who, device, intent, detail }) => {
+    const row = {
+      at,
+      event: storable(event),
+      subject: storable(subject),
+      who: storable(who),
+      device: storable(device),
+      intent: storable(intent),
+      detail: canonical(detail),
+      n: ++n,
+      prev,
+    }
     const hash = hashOf(row)
     prev = hash
     return { ...row, hash }

@@ -19,16 +19,27 @@ export interface Bounds {
   recordMs: number
   /** A caller who waits for the judgement is told after this that there is none. */
   answerMs: number
+  /** Requests one origin may make at once, and per second for long; beyond they are refused. */
+  requestBurst: number
+  requestsPerSecond: number
+  /** The same for safe intents. */
+  safeBurst: number
+  safePerSecond: number
+  /** The same for stops; beyond, a stop joins the last one. */
+  stopBurst: number
+  stopsPerSecond: number
   /** Open commands in all; safe intents may take as many again. */
   open: number
   /** Open commands of one device; safe intents may take as many again. */
   openPerDevice: number
-  /** Closed commands kept in memory to recognise late acks and repeats; older ones are found in the table. */
+  /** Closed commands whose id and outcome are kept in memory to recognise late acks and repeats; older ones are found in the table. */
   remembered: number
   /** Entries of a command's history; further ones are not kept. */
   history: number
   /** Closed commands stay in the table for this long. The audit stays for good. */
   keepMs: number
+  /** Those that were never sent stay for this long. */
+  keepRefusedMs: number
 }
 
 export const BOUNDS: Bounds = {
@@ -41,11 +52,18 @@ export const BOUNDS: Bounds = {
   overtakeMs: 100,
   recordMs: 5_000,
   answerMs: 15_000,
+  requestBurst: 200,
+  requestsPerSecond: 50,
+  safeBurst: 1000,
+  safePerSecond: 200,
+  stopBurst: 5,
+  stopsPerSecond: 1,
   open: 10_000,
   openPerDevice: 100,
   remembered: 20_000,
   history: 50,
   keepMs: 90 * 86_400_000,
+  keepRefusedMs: 86_400_000,
 }
 
 /** Calls `work` once after `ms`; the returned function calls it off. */

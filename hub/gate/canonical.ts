@@ -1,15 +1,6 @@
 // Canonical JSON: one text for one value, whatever the order of its keys, so that it can be hashed and compared.
 import { createHash } from 'node:crypto'
 
-/** Deeper values are refused before anything walks them. */
-export const MAX_DEPTH = 32
-
-/** Whether a value nests at most `depth` levels. Walks no deeper than that. */
-export const isShallow = (value: unknown, depth = MAX_DEPTH): boolean =>
-  typeof value !== 'object' ||
-  value === null ||
-  (depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1)))
-
 /** JSON with sorted keys and no spaces; `undefined` properties are left out, as in JSON. */
 export const canonical = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map((item) => (item === undefined ? 'null' : canonical(item))).join(',')}]`
@@ -25,3 +16,9 @@ export const sha256 = (text: string): string => createHash('sha256').update(text
 /** What a repeated request must have in common with the first: device, intent and payload. */
 export const digestOf = (device: string, intent: string, payload: Record<string, unknown>): string =>
   sha256(canonical([device, intent, payload]))
+
+/** The value when its JSON has at most `bytes`, else the beginning of its JSON. */
+export const shortened = (value: unknown, bytes = 2048): unknown => {
+  const text = Buffer.from(canonical(value))
+  return text.length <= bytes ? value : `${text.subarray(0, bytes - 10).toString()}…`
+}

@@ -3,9 +3,11 @@ import { z } from 'zod'
 import type { Kysely } from 'kysely'
 import type { Envelope } from '../bus/envelope.ts'
 import { iso } from '../clock.ts'
+import { reasonOf } from '../errors.ts'
 import type { Tables } from '../store/store.ts'
 import { type Request, Result } from '../topics/core.ts'
-import { digestOf, isShallow, sha256 } from './canonical.ts'
+import type { AuditEvent } from './audit.ts'
+import { digestOf, sha256 } from './canonical.ts'
 import type { CommandStatus, CommandView, GateRequest } from './gate.ts'
 import type { CommandsTable } from './tables.ts'
 
@@ -32,9 +34,25 @@ export interface Command {
   closing?: Promise<void>
   /** Told once, after the result is published. */
   after: (() => void)[]
+  /** Its steps, as long as the audit is not told of them: equal refusals are counted, not told one by one. */
+  trail?: AuditEvent[]
   /** Calls off the wait for the executor's word. */
   calm: () => void
 }
+
+/** What is remembered of a command after its result: enough to know repeats and late words. */
+export type Known = Pick<Command, 'origin' | 'status' | 'result' | 'closing' | 'after'> & {
+  readonly request: Pick<GateRequest, 'intent' | 'digest'>
+}
+
+export const knownOf = ({ request: { intent, digest }, origin, status, result, closing }: Command): Known => ({
+  request: { intent, digest },
+  origin,
+  status,
+  ...(result === undefined ? {} : { result }),
+  ...(closing === undefined ? {} : { closing }),
+  after: [],
+})
 
 /** What came in, before anything is filled in. */
 export interface Wish {
@@ -55,16 +73,13 @@ export const wishOf = (
   { origin, at, seq, correlation }: Pick<Envelope, 'origin' | 'at' | 'seq' | 'correlation'>,
 ): Wish => ({ device, body, origin, at, seq, correlation, id: sha256(`${seq}:${at}:${origin}`).slice(0, 24) })
 
-/** Fills in what a request may leave out. Too deep a payload is left out here and told by `deep`. */
-export const commandOf = (
-  wish: Wish,
-  windows: { expiryMs: number; longestExpiryMs: number },
-): { command: Command; deep: boolean } => {
+/** Fills in what a request may leave out. It was made no later than it arrived, by the hub's clock. */
+export const commandOf = (wish: Wish, windows: { expiryMs: number; longestExpiryMs: number }): Command => {
   const { device, body, origin, at } = wish
-  const deep = body.payload !== undefined && !isShallow(body.payload)
-  const payload = deep ? {} : (body.payload ?? {})
+  const payload = body.payload ?? {}
   const id = body.id ?? wish.id
   const asked = body.expiresAt === undefined ? at + windows.expiryMs : Date.parse(body.expiresAt)
+  const issued = body.issuedAt === undefined ? at : Date.parse(body.issuedAt)
   const request: GateRequest = {
     id,
     device,
@@ -72,13 +87,13 @@ export const commandOf = (
     payload,
     ...(body.reason === undefined ? {} : { reason: body.reason }),
     requestedBy: origin,
-    issuedAt: body.issuedAt ?? iso(at),
-    expiresAt: iso(Math.min(asked, at + windows.longestExpiryMs)),
+    issuedAt: iso(issued <= at ? issued : at),
+    expiresAt: iso(Math.min(Number.isNaN(asked) ? at : asked, at + windows.longestExpiryMs)),
     correlationId: body.correlationId ?? (wish.correlation.slice(0, 128) || id),
     ...(body.conversationId === undefined ? {} : { conversationId: body.conversationId }),
     digest: digestOf(device, body.intent, payload),
   }
-  return { command: fresh(request, origin, at, wish.seq), deep }
+  return fresh(request, origin, at, wish.seq)
 }
 
 /** A pending command for a request whose fields are all filled in. */
@@ -183,12 +198,23 @@ export const findCommand = async (db: Kysely<Tables>, id: string): Promise<Comma
   return row && commandFrom(row)
 }
 
+/** Those rows that are as the gate writes them; `skipped` is told of the others. */
+export const readable = (rows: readonly CommandsTable[], skipped: (id: string, why: string) => void): Command[] =>
+  rows.flatMap((row) => {
+    try {
+      return [commandFrom(row)]
+    } catch (error) {
+      skipped(row.id, reasonOf(error))
+      return []
+    }
+  })
+
 /** Newest first. */
-export const listCommands = async (
+export const listCommands = (
   db: Kysely<Tables>,
   { device, limit }: { device?: string; limit: number },
-): Promise<Command[]> => {
-  const rows = await db
+): Promise<CommandsTable[]> => {
+  return db
     .selectFrom('commands')
     .selectAll()
     .$if(device !== undefined, (query) => query.where('device', '=', device ?? ''))
@@ -196,5 +222,4 @@ export const listCommands = async (
     .orderBy('id')
     .limit(limit)
     .execute()
-  return rows.map(commandFrom)
 }

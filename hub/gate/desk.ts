@@ -1,4 +1,5 @@
 // The desk holds every command the gate has in hand: its turn, its record, its deadline, the executor's words and its one result.
+import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import type { Bus } from '../bus/bus.ts'
 import type { Envelope } from '../bus/envelope.ts'
@@ -10,15 +11,15 @@ import type { Health } from '../health/report.ts'
 import { message } from '../streams/message.ts'
 import type { Ack } from '../topics/core.ts'
 import { type Bounds, type Wait, within } from './bounds.ts'
-import { type Command, type Outcome, rowOf } from './command.ts'
+import { type Command, commandFrom, type Known, knownOf, type Outcome, rowOf } from './command.ts'
+import type { AuditEvent } from './audit.ts'
+import { openFold } from './fold.ts'
 import type { CommandStatus } from './gate.ts'
 import { openLanes } from './lanes.ts'
 import type { Ledger } from './ledger.ts'
 
 /** Answers held back until the first request under an id has its result. */
 const MAX_AFTER = 16
-/** Late words about one closed command that get a row in the audit; further ones are only counted. */
-const LATE_ROWS = 3
 
 export interface DeskParts {
   bus: Bus
@@ -35,24 +36,45 @@ export type Desk = ReturnType<typeof openDesk>
 export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: DeskParts) => {
   const open = new Map<string, Command>()
   /** Closed commands, oldest first. */
-  const closed = new Map<string, { command: Command; late: number }>()
+  const closed = new Map<string, Known>()
   /** Open commands of each device: all, and the safe ones among them. */
   const counts = new Map<string, { all: number; safe: number }>()
   const last = new Map<string, number>()
   const lanes = openLanes()
   let safeOpen = 0
   let ended = false
+  /** Commands sent so far that were not safe. */
+  let sent = 0
+  const fold = openFold({ clock, wait, tell: (event) => ledger.audit(event) })
 
-  const audit = (event: string, { request, origin }: Command, detail: Record<string, unknown>, who = origin): void =>
-    ledger.audit({
-      at: clock.now(),
-      event,
-      subject: request.id,
-      who,
-      device: request.device,
-      intent: request.intent,
-      detail,
-    })
+  const eventOf = (
+    event: string,
+    { request: { id: subject, device, intent }, origin }: Command,
+    detail: Record<string, unknown>,
+    who = origin,
+  ): AuditEvent => ({ at: clock.now(), event, subject, who, device, intent, detail })
+
+  /** A step of a command. Kept back as long as the command has a trail. */
+  const audit = (event: string, command: Command, detail: Record<string, unknown>, who?: string): void => {
+    const step = eventOf(event, command, detail, who)
+    if (command.trail === undefined) ledger.audit(step)
+    else command.trail.push(step)
+  }
+
+  /** Tells the audit the steps so far; further ones are told at once. */
+  const tell = (command: Command): void => {
+    for (const step of command.trail ?? []) ledger.audit(step)
+    delete command.trail
+  }
+
+  /** A step that ends or repeats a request: told with the steps before it, unless an equal one was within a minute. Then it is counted, and further steps are not told either. */
+  const auditOnce = (event: string, command: Command, detail: Record<string, unknown>, same: string): void => {
+    const step = eventOf(event, command, detail)
+    if (fold.isFirst(step, same)) {
+      tell(command)
+      ledger.audit(step)
+    } else command.trail = []
+  }
 
   const record = (command: Command): void =>
     void ledger.put(rowOf(command)).catch((error: unknown) => {
@@ -138,10 +160,10 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     if (command.status === 'pending') command.dispatchedAt = 0
     became(command, status, reason)
     release(command)
-    closed.set(id, { command, late: 0 })
-    forget()
     audit('result', command, { status, reason: reason ?? '' }, who)
     command.closing = conclude(command, result, cause)
+    closed.set(id, knownOf(command))
+    forget()
     return command.closing
   }
 
@@ -177,6 +199,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     became(command, 'dispatched')
     arm(command, silence(command))
     last.set(`${request.device} ${request.intent}`, command.dispatchedAt)
+    if (!safe) sent++
     const { digest: _, payload, requestedBy, device, ...rest } = request
     const cmd = { ...rest, requestedBy, ...(Object.keys(payload).length === 0 ? {} : { payload }) }
     audit('cmd', command, { by: safe ? 'safe' : 'interlocks' }, 'gate')
@@ -215,7 +238,8 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     if (ended) return
     const again: Command = {
       ...command,
-      request: { ...command.request, id: `${command.request.id.slice(0, 120)}-again` },
+      // Nobody can have taken this id before.
+      request: { ...command.request, id: `${command.request.id.slice(0, 85)}-again-${randomUUID()}` },
       history: [
         { at: iso(clock.now()), status: 'pending', detail: `repeats ${command.request.id}, which was overtaken` },
       ],
@@ -229,12 +253,11 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     }
     delete again.result
     delete again.closing
-    if (find(again.request.id) !== undefined) return
     take(again)
     void dispatch(again)
   }
 
-  const find = (id: string): Command | undefined => open.get(id) ?? closed.get(id)?.command
+  const find = (id: string): Command | Known | undefined => open.get(id) ?? closed.get(id)
 
   const take = (command: Command): void => {
     const { id, device } = command.request
@@ -246,18 +269,23 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
 
   const stray = (event: string, device: string, id: string, origin: string, detail: Record<string, unknown>): void => {
     health.metrics.count('gate_stray_acks_total', 'Words of executors that changed nothing', { why: event })
-    const known = closed.get(id)
-    if (known !== undefined && known.late++ >= LATE_ROWS) return
-    if (known === undefined && !open.has(id)) return
-    ledger.audit({
-      at: clock.now(),
-      event,
-      subject: id,
-      who: origin,
-      device,
-      intent: find(id)?.request.intent ?? '',
-      detail,
-    })
+    const known = find(id)
+    if (known === undefined) return
+    note(event, id, origin, detail, device, known.request.intent, id)
+  }
+
+  /** An audit row about something that is no command's step; with `same`, told once a minute and counted. */
+  const note = (
+    event: string,
+    subject: string,
+    who: string,
+    detail: Record<string, unknown>,
+    device = '',
+    intent = '',
+    same?: string,
+  ): void => {
+    const row = { at: clock.now(), event, subject, who, device, intent, detail }
+    if (same === undefined || fold.isFirst(row, same)) ledger.audit(row)
   }
 
   /** The executor's word. Only the owner of the device is believed, and only about a command that is out and open. */
@@ -270,7 +298,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     const detail = { status: ack.status, reason: ack.reason ?? '', seq }
     if (command === undefined) return stray('ack.late', device, ack.id, origin, detail)
     if (command.request.device !== device || devices.ownerOf(device) !== origin) {
-      return command.history.length < bounds.history ? stray('ack.foreign', device, ack.id, origin, detail) : undefined
+      return stray('ack.foreign', device, ack.id, origin, detail)
     }
     if (command.status === 'pending') return stray('ack.early', device, ack.id, origin, detail)
     if (ack.status !== 'accepted') {
@@ -288,15 +316,9 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
 
   return {
     audit,
-    /** An audit row about something that is no command. */
-    note: (
-      event: string,
-      subject: string,
-      who: string,
-      detail: Record<string, unknown>,
-      device = '',
-      intent = '',
-    ): void => ledger.audit({ at: clock.now(), event, subject, who, device, intent, detail }),
+    auditOnce,
+    tell,
+    note,
     close,
     dispatch,
     hearAck,
@@ -344,7 +366,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
       return found === 'late' ? (safe ? undefined : 'unknown') : found
     },
     /** After the result of `first` is published; at once when it is. Beyond sixteen waiting ones nothing is published. */
-    afterResult(first: Command, tell: () => void): void {
+    afterResult(first: Known, tell: () => void): void {
       if (first.result !== undefined) tell()
       else if (first.after.length < MAX_AFTER) first.after.push(tell)
     },
@@ -360,15 +382,24 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
       command.resultSeq = publishResult(command, command.result)
       record(command)
     },
-    remember: (command: Command): void => void closed.set(command.request.id, { command, late: 0 }),
+    remember: (command: Command): void => void closed.set(command.request.id, knownOf(command)),
+    /** The command as it now is, when it is open or not in the table yet. */
+    now(id: string): Command | undefined {
+      const row = open.has(id) ? undefined : ledger.waitingRow(id)
+      return row === undefined ? open.get(id) : commandFrom(row)
+    },
     lastSent: (device: string, intent: string): number => last.get(`${device} ${intent}`) ?? 0,
     sentAt: (device: string, intent: string, at: number): void => void last.set(`${device} ${intent}`, at),
     get open() {
       return open.size
     },
+    get sent() {
+      return sent
+    },
     /** Calls off all deadlines; open commands stay open in the table. */
     end(): void {
       ended = true
+      fold.close()
       for (const command of open.values()) command.calm()
     },
   }

@@ -1,6 +1,5 @@
 // The gate: a wish becomes a command here or nowhere. request → schema → rights → expiry, duplicate → interlocks → approval → cmd → ack → result.
 import type { z } from 'zod'
-import type { Envelope } from '../bus/envelope.ts'
 import type { Principal } from '../bus/principal.ts'
 import type { Verdict } from '../broker/broker.ts'
 import type { Request, Result } from '../topics/core.ts'
@@ -67,6 +66,15 @@ export interface Answer {
   field?: string
 }
 
+/** What the audit holds of something that is no command. */
+export interface AuditNote {
+  /** Origin of whoever did it, such as `person:ada`. */
+  who: string
+  /** What it was done to: a person, a device, a key. */
+  subject: string
+  detail: Record<string, unknown>
+}
+
 export interface Gate {
   /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused. */
   ask(who: Principal, device: string, request: z.output<typeof Request>): Promise<Answer>
@@ -79,11 +87,9 @@ export interface Gate {
   /** Newest first. */
   commands(query: { device?: string; limit?: number }): Promise<CommandView[]>
   addInterlock(interlock: Interlock): void
+  /** An audit row about something that is no command, such as a password that was set. Never throws. */
+  note(event: string, about: AuditNote): void
   /** For tests and metrics: open commands now. */
   readonly open: number
   close(): Promise<void>
 }
-
-/** What the stop class is: sent without waiting for the journal. */
-export type StopClass = (device: string, intent: string) => boolean
-export type { Envelope }

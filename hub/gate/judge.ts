@@ -2,7 +2,6 @@
 import type { Access } from '../access/access.ts'
 import type { Principal } from '../bus/principal.ts'
 import type { Devices } from '../devices/devices.ts'
-import { MAX_DEPTH } from './canonical.ts'
 import type { Answer, GateRequest } from './gate.ts'
 import { approvalMissing, type HazardOf, needsApproval } from './hazards.ts'
 import { nearest } from './near.ts'
@@ -18,12 +17,16 @@ export interface No {
   field?: string
 }
 
+const MAX_REASON = 900
+
 export const refusal = (step: string, http: No['http'], reason: string, more: Pick<No, 'near' | 'field'> = {}): No => ({
   step,
   http,
   outcome: 'refused',
-  reason,
+  // Both may quote names that the asker chose.
+  reason: reason.slice(0, MAX_REASON),
   ...more,
+  ...(more.field === undefined ? {} : { field: more.field.slice(0, 200) }),
 })
 
 export interface JudgeParts {
@@ -77,8 +80,7 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
     )
   }
 
-  const payload = (request: GateRequest, deep: boolean): No | undefined => {
-    if (deep) return refusal('payload', 400, `payload: nests deeper than ${MAX_DEPTH} levels`, { field: 'payload' })
+  const payload = (request: GateRequest): No | undefined => {
     const schema = devices.get(request.device)?.intents[request.intent]
     if (schema === undefined)
       return refusal('intent', 422, `'${request.device}' does not know '${request.intent}' any more.`)
@@ -120,7 +122,11 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
     return needsApproval(found) ? refusal('approval', 403, approvalMissing(request.intent, found)) : undefined
   }
 
-  const isSafe = (device: string, intent: string): boolean => devices.get(device)?.safe.includes(intent) ?? false
+  /** What the device declares as safe, unless it is of a class that needs a person's yes: what a device says of itself is no approval. */
+  const isSafe = (device: string, intent: string): boolean => {
+    const found = devices.get(device)
+    return found !== undefined && found.safe.includes(intent) && !needsApproval(hazardOf(found, intent))
+  }
 
   /** The safe intents a stop sends: all that need no payload, stop-like verbs first, so that what must stay on is said last. */
   const stopIntents = (device: string): string[] => {
@@ -129,7 +135,7 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
     return [...new Set(found.safe)]
       .filter((intent) => {
         const schema = Object.hasOwn(found.intents, intent) ? found.intents[intent] : undefined
-        return schema !== undefined && checkOf(schema)({}) === undefined
+        return schema !== undefined && !needsApproval(hazardOf(found, intent)) && checkOf(schema)({}) === undefined
       })
       .map((intent) => ({ intent, rank: STOP_VERBS.findIndex((verb) => verb.test(intent)) }))
       .sort((a, b) => (a.rank < 0 ? STOP_VERBS.length : a.rank) - (b.rank < 0 ? STOP_VERBS.length : b.rank))

@@ -10,15 +10,20 @@ import type { CommandsTable } from './tables.ts'
 const BATCH = 500
 /** Beyond this nothing that is not safe is accepted; beyond twice this rows are dropped, and the chain says how many. */
 const MAX_WAITING = 10_000
+/** Characters of command rows that wait; beyond this further ones are refused. */
+const MAX_CHARACTERS = 64 * 1024 * 1024
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5_000
 const CLOSE_MS = 3_000
+const CLOSING_TRIES = 3
 
 export interface Ledger {
   /** Adds a row to the audit. Never throws, never waits. */
   audit(event: AuditEvent): void
-  /** The command as it now is; resolves when it is written together with all audit rows before it. */
+  /** The command as it now is; resolves when it is written together with all audit rows before it. Rejects when there is no room, or the store refuses this row. */
   put(row: CommandsTable): Promise<void>
+  /** The row of a command that is not written yet. */
+  waitingRow(id: string): CommandsTable | undefined
   flush(): Promise<void>
   /** False while records cannot be written: only safe intents pass the gate then. */
   readonly ok: boolean
@@ -29,8 +34,11 @@ export interface Ledger {
 
 interface Put {
   row: CommandsTable
-  done: (() => void)[]
+  done: { resolve: () => void; reject: (error: unknown) => void }[]
 }
+
+const sizeOf = ({ payload, history, result }: CommandsTable): number =>
+  payload.length + history.length + (result?.length ?? 0)
 
 /** Opens the ledger at the head of the chain. A head that does not fit the table is left as it is for `verify` to find, and reported. */
 export const openLedger = async (parts: {
@@ -65,7 +73,10 @@ export const openLedger = async (parts: {
       detail: { head: stored?.n ?? 0, rows: tail?.n ?? 0 },
     })
   }
-  let puts = new Map<string, Put>()
+  const puts = new Map<string, Put>()
+  let flying = new Map<string, Put>()
+  /** Characters of all rows in `puts` and `flying`. */
+  let characters = 0
   let writing: Promise<void> | undefined
   let failing = false
   let dropped = 0
@@ -106,42 +117,138 @@ export const openLedger = async (parts: {
     return true
   }
 
+  /** The next commands to write, no more than `most`. */
+  const take = (most: number): Map<string, Put> => {
+    const taken = new Map([...puts].slice(0, most))
+    for (const id of taken.keys()) puts.delete(id)
+    return taken
+  }
+
+  /** What was not written waits again, unless it is newer by now. */
+  const giveBack = (): void => {
+    for (const [id, { row, done }] of flying) {
+      const newer = puts.get(id)
+      if (newer !== undefined) characters -= sizeOf(row)
+      puts.set(id, { row: newer?.row ?? row, done: [...done, ...(newer?.done ?? [])] })
+    }
+    flying = new Map()
+  }
+
+  /** Writes a row that says so in place of the one the store refuses. False when the store does not take that either: then the fault is its own. */
+  const replace = async (
+    event: AuditEvent | undefined,
+    put: CommandsTable | undefined,
+    why: string,
+  ): Promise<boolean> => {
+    const {
+      at,
+      event: name,
+      subject,
+      who,
+      device,
+      intent,
+    } = event ?? {
+      at: put?.received_at ?? now,
+      event: 'command',
+      subject: put?.id ?? '',
+      who: put?.origin ?? '',
+      device: put?.device ?? '',
+      intent: put?.intent ?? '',
+    }
+    const said = Object.entries({ event: name, subject, who, device, intent, why }).map(
+      ([key, text]): [string, string] => [key, text.slice(0, 300).replace(/[^\x20-\x7e]/g, '?')],
+    )
+    const note: AuditEvent = {
+      at,
+      event: 'audit.unwritable',
+      subject: '',
+      who: 'hub',
+      device: '',
+      intent: '',
+      detail: Object.fromEntries(said),
+    }
+    try {
+      await write([note], [])
+    } catch {
+      return false
+    }
+    if (event !== undefined) events.shift()
+    else if (put !== undefined) {
+      const waiting = puts.get(put.id)
+      puts.delete(put.id)
+      characters -= sizeOf(waiting?.row ?? put)
+      for (const { reject } of waiting?.done ?? [])
+        reject(new Recoverable('UNAVAILABLE', `The database refuses the record of this command: ${why}`))
+    }
+    health.report({
+      source: 'gate',
+      type: 'RowRefused',
+      severity: 'error',
+      category: 'database',
+      message: `The database refused one row (${name} of ${who || 'nobody'}), which is replaced by a row that says so: ${why}`,
+    })
+    return true
+  }
+
+  const works = (): void => {
+    failing = false
+    pause = FIRST_PAUSE_MS
+    health.set('audit', 'healthy')
+  }
+
   const pump = async (): Promise<void> => {
-    let retry = false
+    /** Audit rows of the attempt that failed: it may have happened all the same. */
+    let tried: AuditEvent[] | undefined
+    /** After a failure rows go one by one, then in batches that double: one that the store refuses is found. */
+    let most = BATCH
+    let alone = 0
+    let failures = 0
     while (events.length + puts.size > 0) {
-      const batch = events.slice(0, BATCH)
-      // A command is written no earlier than the audit rows given before it.
-      const rows = batch.length === events.length ? puts : new Map<string, Put>()
-      if (rows === puts) puts = new Map()
+      let batch: AuditEvent[] = []
       try {
-        const done = retry && (await happened(batch))
+        if (tried !== undefined && (await happened(tried))) events.splice(0, tried.length)
+        tried = undefined
+        batch = events.slice(0, most)
+        // A command is written no earlier than the audit rows given before it.
+        if (batch.length === events.length) flying = take(most - batch.length)
         await write(
-          done ? [] : batch,
-          [...rows.values()].map(({ row }) => row),
+          batch,
+          [...flying.values()].map(({ row }) => row),
         )
       } catch (error) {
-        for (const [id, { row, done }] of rows) {
-          const newer = puts.get(id)
-          puts.set(id, { row: newer?.row ?? row, done: [...done, ...(newer?.done ?? [])] })
+        const [row] = [...flying.values()].map((put) => put.row)
+        alone = batch.length + flying.size === 1 ? alone + 1 : 0
+        giveBack()
+        tried ??= batch
+        // Twice alone: not a store that was gone for a moment.
+        if (alone >= 2 && (await replace(batch[0], row, reasonOf(error)))) {
+          tried = undefined
+          alone = failures = 0
+          works()
+          continue
         }
+        most = 1
         failing = true
-        retry = true
         health.set(
           'audit',
           'unhealthy',
           `Commands and audit cannot be recorded (${reasonOf(error)}): until they can, the gate lets only safe intents pass. Check the database and its disk.`,
         )
-        if (closing) return
-        await new Promise<void>((resolve) => wait(pause, resolve))
+        if (closing && ++failures >= CLOSING_TRIES) return
+        if (!closing) await new Promise<void>((resolve) => wait(pause, resolve))
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
         continue
       }
-      retry = false
-      failing = false
-      pause = FIRST_PAUSE_MS
-      health.set('audit', 'healthy')
+      most = Math.min(BATCH, most * 2)
+      alone = failures = 0
+      works()
       events.splice(0, batch.length)
-      for (const { done } of rows.values()) for (const tell of done) tell()
+      const written = flying
+      flying = new Map()
+      for (const { row, done } of written.values()) {
+        characters -= sizeOf(row)
+        for (const { resolve } of done) resolve()
+      }
       if (dropped > 0 && events.length < MAX_WAITING) {
         events.push({
           at: batch.at(-1)?.at ?? 0,
@@ -176,14 +283,16 @@ export const openLedger = async (parts: {
     put(row) {
       return new Promise((resolve, reject) => {
         const old = puts.get(row.id)
-        if (old === undefined && puts.size >= 2 * MAX_WAITING)
+        if (old === undefined && (puts.size >= 2 * MAX_WAITING || characters > MAX_CHARACTERS))
           return reject(
             new Recoverable('UNAVAILABLE', 'The record of commands is full because the database does not take it.'),
           )
-        puts.set(row.id, { row, done: [...(old?.done ?? []), resolve] })
+        characters += sizeOf(row) - (old === undefined ? 0 : sizeOf(old.row))
+        puts.set(row.id, { row, done: [...(old?.done ?? []), { resolve, reject }] })
         go()
       })
     },
+    waitingRow: (id) => puts.get(id)?.row ?? flying.get(id)?.row,
     flush: () =>
       events.length + puts.size === 0 && writing === undefined
         ? Promise.resolve()

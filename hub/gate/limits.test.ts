@@ -45,6 +45,10 @@ test.each<[Record<string, unknown>, string | undefined]>([
   [{ material: 'ABS' }, 'material is "ABS", allowed: PLA, PETG (limit of \'printer\')'],
   [{ bed: { target: 101 } }, "bed.target is 101, the most allowed is 100 (limit of 'printer')"],
   [{ bed: 3, other: 1 }, undefined],
+  // A device may read either: both are held against the limit.
+  [{ 'bed.target': 5, bed: { target: 101 } }, "bed.target is 101, the most allowed is 100 (limit of 'printer')"],
+  [{ 'bed.target': 101, bed: { target: 5 } }, "bed.target is 101, the most allowed is 100 (limit of 'printer')"],
+  [{ 'bed.target': 5, bed: { target: 5 } }, undefined],
 ])('%j', async (payload, reason) => {
   const verdict = await limitsInterlock(limits, () => 0).check(request(payload), world)
   expect(verdict).toEqual(reason === undefined ? { ok: true } : { ok: false, reason })

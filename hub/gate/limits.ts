@@ -71,18 +71,22 @@ export const limitsInterlock = (
 
 const outside = (request: GateRequest, { fields }: z.output<typeof IntentLimits>): string | undefined => {
   for (const [field, bound] of Object.entries(fields)) {
-    const value = valueAt(request.payload, field)
-    if (value === undefined) continue
-    const { min, max, oneOf } = bound
-    if (oneOf !== undefined && !oneOf.some((allowed) => allowed === value)) {
-      return `${field} is ${shown(value)}, allowed: ${oneOf.join(', ')}`
+    for (const value of valuesAt(request.payload, field.split('.'))) {
+      const wrong = beyond(field, value, bound)
+      if (wrong !== undefined) return wrong
     }
-    if (min === undefined && max === undefined) continue
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      return `${field} is ${shown(value)}, which is no number to hold against its limit`
-    if (min !== undefined && value < min) return `${field} is ${value}, the least allowed is ${min}`
-    if (max !== undefined && value > max) return `${field} is ${value}, the most allowed is ${max}`
   }
+  return undefined
+}
+
+const beyond = (field: string, value: unknown, { min, max, oneOf }: z.output<typeof Bound>): string | undefined => {
+  if (oneOf !== undefined && !oneOf.some((allowed) => allowed === value))
+    return `${field} is ${shown(value)}, allowed: ${oneOf.join(', ')}`
+  if (min === undefined && max === undefined) return undefined
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    return `${field} is ${shown(value)}, which is no number to hold against its limit`
+  if (min !== undefined && value < min) return `${field} is ${value}, the least allowed is ${min}`
+  if (max !== undefined && value > max) return `${field} is ${value}, the most allowed is ${max}`
   return undefined
 }
 
@@ -91,14 +95,14 @@ const early = (request: GateRequest, interval: number | undefined, last: number,
     ? `'${request.intent}' was sent ${now - last} ms ago; wait ${interval - (now - last)} ms more`
     : undefined
 
-const valueAt = (payload: Record<string, unknown>, field: string): unknown => {
-  if (Object.hasOwn(payload, field)) return payload[field]
-  let at: unknown = payload
-  for (const key of field.split('.')) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined
-    at = Object.entries(at).find(([name]) => name === key)?.[1]
-  }
-  return at
+/** Every value a device may read as the field: `a.b` is a key of that name, and `b` in `a`. */
+const valuesAt = (at: unknown, keys: readonly string[]): unknown[] => {
+  if (keys.length === 0) return at === undefined ? [] : [at]
+  if (typeof at !== 'object' || at === null) return []
+  return keys.flatMap((_, i) => {
+    const key = keys.slice(0, i + 1).join('.')
+    return Object.hasOwn(at, key) ? valuesAt(Reflect.get(at, key), keys.slice(i + 1)) : []
+  })
 }
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 60)

@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts'
 import { message } from '../streams/message.ts'
 import { openAdmission } from './admission.ts'
 import { BOUNDS, type Bounds, realWait, type Wait, within } from './bounds.ts'
-import { type Command, commandOf, findCommand, listCommands, viewOf, type Wish, wishOf } from './command.ts'
+import { type Command, commandOf, findCommand, listCommands, readable, viewOf, type Wish, wishOf } from './command.ts'
 import { openDesk } from './desk.ts'
 import type { Answer, Gate, Interlock } from './gate.ts'
 import { type HazardOf, hazardOf as defaultHazards } from './hazards.ts'
@@ -21,11 +21,14 @@ import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
 import { type DeviceLimits, limitsInterlock } from './limits.ts'
 import { restore } from './restore.ts'
-import { stopAll } from './stop.ts'
+import { openStop } from './stop.ts'
+import { isShallow, MAX_DEPTH } from '../topics/depth.ts'
 
 const DEEP_EDGE = { dropOldest: 20_000 }
 const PRUNE_EVERY_MS = 3_600_000
 const MAX_LISTED = 1000
+/** As the bus takes it. */
+const MAX_BYTES = 64 * 1024
 
 export interface GateParts {
   bus: Bus
@@ -71,23 +74,22 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     wait,
   })
   const again = (command: Command): void =>
-    void admission.judge({ command, deep: false, who: principalOf(command.origin), named: false })
+    void admission.judge({ command, metered: false, who: principalOf(command.origin), named: false })
 
-  const hear = (wish: Wish): void => {
-    const { command, deep } = commandOf(wish, bounds)
+  const hear = (wish: Wish, metered: boolean): void => {
+    const command = commandOf(wish, bounds)
     // A caller of ask() puts itself down for the seq right after publishing, in the same turn.
     queueMicrotask(() => {
       const ask = asks.get(wish.seq)
       asks.delete(wish.seq)
       const who = ask?.who ?? principalOf(wish.origin)
       void admission
-        .judge({ command, deep, who, named: wish.body.id !== undefined })
+        .judge({ command, metered, who, named: wish.body.id !== undefined })
         .then((answer) => ask?.answer(answer))
     })
   }
 
-  const stop = (by: string, reason: string, cause: number) =>
-    stopAll({ bus, devices, judge, desk, clock, health, bounds, wait }, by, reason, cause)
+  const stop = openStop({ bus, devices, judge, desk, clock, health, bounds, wait })
 
   /** What arrives before the open commands of an earlier run are back waits for them. */
   let early: (() => void)[] | undefined = []
@@ -100,7 +102,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       .from('devices/{device}/request', { name: 'gate', overload: DEEP_EDGE })
       .subscribe(({ params, payload, envelope }) => {
         const wish = wishOf(params.device, payload, envelope)
-        whenReady(() => hear(wish))
+        whenReady(() => hear(wish, true))
       }),
     bus
       .from('devices/{device}/ack', { name: 'gate', overload: DEEP_EDGE })
@@ -112,7 +114,17 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       void stop(envelope.origin, payload.reason ?? '', envelope.seq)
     }),
   ]
-  await restore({ db: store.db, clock, bounds, desk, health, prefix, journal: parts.journal, again, hear })
+  await restore({
+    db: store.db,
+    clock,
+    bounds,
+    desk,
+    health,
+    prefix,
+    journal: parts.journal,
+    again,
+    hear: (wish) => hear(wish, false),
+  })
   for (const work of early.splice(0)) work()
   early = undefined
 
@@ -128,17 +140,36 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
           { reason: error.message, http: 403 },
           device,
           request.intent,
+          error.message,
         )
       throw error
     }
+  }
+
+  /** What the bus would not carry is refused before it is put there. */
+  const unfit = (who: Principal, device: string, request: Wish['body'], commandId: string): Answer | undefined => {
+    const wrong = !isShallow(request)
+      ? `nests deeper than ${MAX_DEPTH} levels`
+      : Buffer.byteLength(JSON.stringify(request)) > MAX_BYTES
+        ? `makes the request larger than ${MAX_BYTES} bytes`
+        : undefined
+    if (wrong === undefined) return undefined
+    const reason = `payload: ${wrong}`
+    desk.note('refused.payload', commandId, originOf(who), { reason, http: 400 }, device, request.intent, reason)
+    return { commandId, status: 'refused', http: 400, reason, field: 'payload' }
   }
 
   const prune = async (): Promise<void> => {
     try {
       await store.db
         .deleteFrom('commands')
-        .where('received_at', '<', clock.now() - bounds.keepMs)
         .where('result', 'is not', null)
+        .where((eb) =>
+          eb.or([
+            eb('received_at', '<', clock.now() - bounds.keepMs),
+            eb('received_at', '<', clock.now() - bounds.keepRefusedMs).and('dispatched_at', '=', 0),
+          ]),
+        )
         .execute()
     } catch (error) {
       health.report({
@@ -153,12 +184,13 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   void prune()
   const pruning = setInterval(() => void prune(), PRUNE_EVERY_MS)
   pruning.unref()
-  health.metrics.gauge('gate_open_commands', 'Commands without a result', () => desk.open)
 
   return {
     async ask(who, device, request) {
       const id = request.id ?? randomUUID()
       const correlation = request.correlationId ?? id
+      const refused = unfit(who, device, { ...request, id }, id)
+      if (refused !== undefined) return refused
       const envelope = publishRequest(who, device, { ...request, id }, correlation)
       const answered = new Promise<Answer>((answer) => asks.set(envelope.seq, { who, answer }))
       const answer = await within(bounds.answerMs, answered, wait)
@@ -192,11 +224,11 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
           message: `A stop was carried out but its message could not be published: ${reasonOf(error)}`,
         })
       }
-      return stop(originOf(who), reason, cause)
+      return stop(originOf(who), reason.slice(0, 500), cause)
     },
 
     async command(id) {
-      const command = desk.find(id) ?? (await findCommand(store.db, id))
+      const command = desk.now(id) ?? (await findCommand(store.db, id))
       return command && viewOf(command)
     },
 
@@ -206,7 +238,8 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
         ...(device === undefined ? {} : { device }),
         limit: Math.max(1, Math.min(limit, MAX_LISTED)),
       })
-      return found.map((command) => viewOf(desk.find(command.request.id) ?? command))
+      // What is not as the gate writes it was reported at the start.
+      return readable(found, () => {}).map((command) => viewOf(desk.now(command.request.id) ?? command))
     },
 
     addInterlock(interlock) {
@@ -214,6 +247,8 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
         throw new Recoverable('CONFLICT', `There is an interlock '${interlock.name}' already: give each its own name.`)
       interlocks.push(interlock)
     },
+
+    note: (event, { who, subject, detail }) => desk.note(event, subject, who, detail),
 
     get open() {
       return desk.open

@@ -17,8 +17,19 @@ interface Above extends Base {
   journal: Journal
 }
 
-export const gatePart = ({ config, clock, log, health, bus, store, devices, access, journal }: Above): Promise<Gate> =>
-  openGate({
+export const gatePart = async ({
+  config,
+  clock,
+  log,
+  health,
+  later,
+  bus,
+  store,
+  devices,
+  access,
+  journal,
+}: Above): Promise<Gate> => {
+  const gate = await openGate({
     bus,
     store,
     devices,
@@ -37,3 +48,7 @@ export const gatePart = ({ config, clock, log, health, bus, store, devices, acce
       interlockMs: config.file.gate.interlockMs,
     },
   })
+  later.audit = gate.note
+  for (const { event, about } of later.unaudited.splice(0)) gate.note(event, about)
+  return gate
+}

@@ -154,3 +154,39 @@ test('an older request in the journal is left alone', async () => {
   expect(bus.said('devices/{device}/cmd')).toEqual([])
   await gate.close()
 })
+
+test('a row of the table that cannot be read is reported and left; the others are taken up', async () => {
+  const { db, open, health, time, bus } = await rig()
+  const before = await open()
+  const bad = await before.ask(ada, 'press', close)
+  const good = await before.ask(ada, 'press', close)
+  await before.close()
+  await db.updateTable('commands').set({ history: 'not JSON' }).where('id', '=', bad.commandId).execute()
+  const gate = await open()
+  expect(gate.open).toBe(1)
+  expect(health.reports.map(({ type }) => type)).toEqual(['CommandUnreadable'])
+  expect((await gate.commands({})).map(({ commandId }) => commandId)).toEqual([good.commandId])
+  await time.pass(5000)
+  expect(bus.said('devices/{device}/result').map(({ payload }) => payload.id)).toEqual([good.commandId])
+  await gate.close()
+})
+
+test('a journalled request that nests too deep is left alone', async () => {
+  const { bus, open } = await rig()
+  const deep = `{"intent":"press.name","payload":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`
+  bus.publishBytes(ada, 'jarvis/devices/press/request', Buffer.from(deep))
+  const gate = await open({ journal: journalOf(bus.log) })
+  await settle()
+  expect(bus.said('devices/{device}/result')).toEqual([])
+  await gate.close()
+})
+
+test('a burst that waited in the journal is judged whole, however often its origin may ask', async () => {
+  const { bus, open } = await rig()
+  for (let i = 0; i < 5; i++) bus.publish(ada, message('devices/{device}/request', { device: 'press' }, close))
+  await settle()
+  const gate = await open({ journal: journalOf(bus.log), bounds: { requestBurst: 1 } })
+  await settle(40)
+  expect(bus.said('devices/{device}/cmd')).toHaveLength(5)
+  await gate.close()
+})

@@ -6,8 +6,9 @@ import type { Health } from '../health/report.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
 import type { Tables } from '../store/store.ts'
 import { Command as Cmd, Request, Result } from '../topics/core.ts'
+import { isShallow } from '../topics/depth.ts'
 import type { Bounds } from './bounds.ts'
-import { type Command, commandFrom, type Wish, wishOf } from './command.ts'
+import { type Command, readable, type Wish, wishOf } from './command.ts'
 import type { Desk } from './desk.ts'
 
 /** How far back the journal is searched for requests that never reached the table. */
@@ -49,8 +50,7 @@ export const restore = async (parts: RestoreParts): Promise<void> => {
     .limit(2 * bounds.open)
     .execute()
   const pending: Command[] = []
-  for (const row of rows) {
-    const command = commandFrom(row)
+  for (const command of readable(rows, (id, why) => unread(parts, id, why))) {
     const { id } = command.request
     if (command.result !== undefined) {
       desk.remember(command)
@@ -64,6 +64,15 @@ export const restore = async (parts: RestoreParts): Promise<void> => {
   for (const command of pending) parts.again(command)
   await takeUp(parts, traces)
 }
+
+const unread = ({ health }: RestoreParts, id: string, why: string): void =>
+  health.report({
+    source: 'gate',
+    type: 'CommandUnreadable',
+    severity: 'error',
+    category: 'database',
+    message: `The record of command '${id.slice(0, 128)}' is not as the gate writes it, so the command is left as it is: ${why.slice(0, 300)}`,
+  })
 
 interface Traces {
   requests: Entry[]
@@ -118,8 +127,9 @@ const takeUp = async ({ db, prefix, hear }: RestoreParts, { requests, commands, 
     known.add(Number(request_seq))
   }
   for (const entry of requests) {
-    const body = Request.safeParse(parsed(entry.payload))
-    if (!body.success || known.has(entry.seq)) continue
+    const value = parsed(entry.payload)
+    const body = Request.safeParse(value)
+    if (!isShallow(value) || !body.success || known.has(entry.seq)) continue
     const wish = wishOf(entry.topic.slice(prefix.length + 1).split('/')[1] ?? '', body.data, entry)
     const id = body.data.id ?? wish.id
     // A repeat of an id that has its result was answered by that run, or is answered by the first.

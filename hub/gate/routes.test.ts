@@ -44,7 +44,7 @@ const hub = async (prepare: (shop: Rig) => void = () => {}) => {
         'x-correlation-id': 'walk-1',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await answer.text()
     return { status: answer.status, body: text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>) }
@@ -185,4 +185,20 @@ test('forgetting a device takes its credential away', async () => {
   await call('POST', '/api/device-credentials', { device: 'lamp' })
   expect((await call('DELETE', '/api/devices/lamp')).status).toBe(204)
   expect((await call('GET', '/api/device-credentials')).body?.['items']).toEqual([])
+})
+
+test('a payload that nests too deep or is too large is refused in words', async () => {
+  const { call } = await hub()
+  const deep = JSON.parse(`{"a":${'['.repeat(200)}${']'.repeat(200)}}`) as object
+  expect(await call('POST', '/api/device/press/command', { intent: 'press.name', payload: deep })).toMatchObject({
+    status: 400,
+    body: { error: { code: 'VALIDATION_ERROR', message: 'payload: nests deeper than 32 levels' } },
+  })
+  const deepest = `{"intent":"press.name","payload":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`
+  expect(await call('POST', '/api/device/press/command', deepest)).toMatchObject({ status: 400 })
+  const large = { intent: 'press.name', payload: { name: 'x'.repeat(70_000) } }
+  expect(await call('POST', '/api/device/press/command', large)).toMatchObject({
+    status: 400,
+    body: { error: { details: { field: 'payload' } } },
+  })
 })

@@ -8,6 +8,7 @@ import { reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
 import { message } from '../streams/message.ts'
 import type { Bounds, Wait } from './bounds.ts'
+import { openBuckets } from './buckets.ts'
 import { digestOf } from './canonical.ts'
 import { type Command, fresh } from './command.ts'
 import type { Desk } from './desk.ts'
@@ -31,11 +32,33 @@ export interface Stopped {
 }
 
 /**
+ * Stops, one after the other. A stop joins the last one, and has its outcome, while that is being sent, and beyond so many
+ * per second of one origin; but never when a command that is not safe was sent since.
+ */
+export const openStop = (parts: StopParts) => {
+  const { desk, clock, bounds } = parts
+  const allowed = openBuckets(clock, bounds.stopBurst, bounds.stopsPerSecond)
+  let last: { outcome: Promise<Stopped>; sent: number; sending: boolean } | undefined
+  return (by: string, reason: string, cause: number): Promise<Stopped> => {
+    if (last?.sent === desk.sent && (last.sending || !allowed(by))) {
+      desk.withdraw(undefined, `a stop by ${by} came first`)
+      desk.note('stop.joined', '', by, { reason }, '', '', '')
+      return last.outcome
+    }
+    const now = { outcome: stopAll(parts, by, reason, cause), sent: desk.sent, sending: true }
+    const over = () => (now.sending = false)
+    now.outcome.then(over, over)
+    last = now
+    return now.outcome
+  }
+}
+
+/**
  * Withdraws what is not sent yet and sends each device all its safe intents that need no payload: those that stop first
  * (stop, halt, pause, cancel, turn_off …), then those that must stay on. Offline devices are tried too. Reports its reach on
  * `safety/events/<id>` twice: when all is sent, and when every device has answered or its time is up.
  */
-export const stopAll = async (parts: StopParts, by: string, reason: string, cause: number): Promise<Stopped> => {
+const stopAll = async (parts: StopParts, by: string, reason: string, cause: number): Promise<Stopped> => {
   const { devices, desk, judge, clock, bounds } = parts
   const id = `stop-${randomUUID().slice(0, 8)}`
   const now = clock.now()
@@ -56,7 +79,12 @@ export const stopAll = async (parts: StopParts, by: string, reason: string, caus
   })
 
   const one = async (device: string): Promise<Stopped['devices'][number] | undefined> => {
-    const intents = judge.stopIntents(device)
+    let intents: string[]
+    try {
+      intents = judge.stopIntents(device)
+    } catch (error) {
+      return { device, intents: [], error: `its safe intents could not be worked out: ${reasonOf(error)}` }
+    }
     if (intents.length === 0) return undefined
     const failed: string[] = []
     // All at once: they wait for the same command on its way, if any, and go out in this order.

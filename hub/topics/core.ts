@@ -12,20 +12,29 @@ export const Intent = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31})?$/, "must look like 'light.turn_on'")
 
-const RequestId = z.string().min(1).max(128)
+/** Visible ASCII: databases store it, and hashes and comparisons mean the same by it, whatever the encoding. */
+const RequestId = z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 visible ASCII characters, without spaces')
+
+/** A line of text: no control characters (PostgreSQL stores no NUL) and no half characters (UTF-8 has none). */
+export const Line = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters or halves of a character')
+
 const Instant = z.iso.datetime({ offset: true })
 
 const About = z.looseObject({
-  name: z.string().min(1).max(120),
-  kind: z.string().min(1).max(64),
-  area: z.string().max(120).optional(),
+  name: Line(120).min(1),
+  kind: Line(64).min(1),
+  area: Line(120).optional(),
   /** Each intent with the JSON Schema of its payload, `{}` for none. */
   intents: z.record(Intent, z.record(z.string(), z.unknown())),
   /** The intents that lead to the device's safe state. */
   safe: z.array(Intent).max(64).optional(),
-  maker: z.string().max(120).optional(),
-  model: z.string().max(120).optional(),
-  via: z.string().max(120).optional(),
+  maker: Line(120).optional(),
+  model: Line(120).optional(),
+  via: Line(120).optional(),
 })
 
 /** A wish. All but `intent` may be left out; the hub fills in the rest and overwrites `requestedBy`. */
@@ -33,12 +42,12 @@ export const Request = z.strictObject({
   id: RequestId.optional(),
   intent: Intent,
   payload: z.record(z.string(), z.unknown()).optional(),
-  reason: z.string().max(500).optional(),
-  requestedBy: z.string().max(200).optional(),
+  reason: Line(500).optional(),
+  requestedBy: Line(200).optional(),
   issuedAt: Instant.optional(),
   expiresAt: Instant.optional(),
-  correlationId: z.string().max(128).optional(),
-  conversationId: z.string().max(128).optional(),
+  correlationId: Line(128).optional(),
+  conversationId: Line(128).optional(),
 })
 
 /** An accepted request, to be tried: the same shape, nothing left out that the hub fills in. */
@@ -48,7 +57,7 @@ export const Command = Request.required({ id: true, requestedBy: true, issuedAt:
 export const Ack = z.strictObject({
   id: RequestId,
   status: z.enum(['accepted', 'done', 'failed']),
-  reason: z.string().max(500).optional(),
+  reason: Line(500).optional(),
   within: z.number().int().min(1).max(86_400_000).optional(),
 })
 
@@ -160,7 +169,7 @@ export const core = topics({
     about: 'Exactly one per request.',
   },
   'safety/stop': {
-    payload: z.looseObject({ reason: z.string().max(500).optional() }),
+    payload: z.looseObject({ reason: Line(500).optional() }),
     qos: 1,
     retain: false,
     by: 'requester',
