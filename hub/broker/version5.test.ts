@@ -1,5 +1,4 @@
 // MQTT 5 beyond the reason codes of refusals: what a subscriber is told of a message, and what the broker answers to oddities.
-import type { IClientPublishOptions } from 'mqtt'
 import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet'
 import { expect, test } from 'vitest'
 import { connectPacket, openTestBroker, rawClient, until, within, type RawClient } from './test-broker.ts'
@@ -367,17 +366,51 @@ test('an empty client id: MQTT 5 gets one, also without a clean start; MQTT 3.1.
   }
 })
 
-test('a response topic with a wildcard, and an alias out of range, end the connection', async () => {
+test('a PUBLISH that is no legal one ends the connection with the reason', async () => {
   await using hub = await openTestBroker()
-  const wrong: [IClientPublishOptions['properties'], number | undefined][] = [
-    [{ topicAlias: 11 }, 0x94],
-    [{ topicAlias: 0 }, 0x94],
-    [{ responseTopic: 'a/#' }, undefined],
+  const wrong: [Partial<IPublishPacket>, number][] = [
+    [{ properties: { topicAlias: 11 } }, 0x94],
+    [{ properties: { topicAlias: 0 } }, 0x94],
+    [{ properties: { topicAlias: 5 }, topic: '' }, 0x94],
+    [{ topic: '' }, 0x82],
+    [{ properties: { responseTopic: 'a/#' } }, 0x82],
+    [{ topic: 'a/+' }, 0x81],
+    [{ topic: 'a/#' }, 0x81],
   ]
-  for (const [properties, code] of wrong) {
+  for (const [packet, code] of wrong) {
     const raw = await wild(hub.port)
-    publish(raw, 'a', { ...(properties === undefined ? {} : { properties }) })
-    if (code !== undefined) expect(await raw.next('disconnect')).toMatchObject({ reasonCode: code })
+    publish(raw, 'a', packet)
+    publish(raw, 'after', {})
+    expect(await raw.next('disconnect'), JSON.stringify(packet)).toMatchObject({ reasonCode: code })
     await within(2000, 'the end', raw.closed)
+    expect(raw.packets.filter(({ cmd }) => cmd === 'disconnect')).toHaveLength(1)
   }
+  expect(hub.intake.accepted).toEqual([])
+})
+
+test('too many levels are refused by name, and the connection lives', async () => {
+  await using hub = await openTestBroker()
+  const deep = Array.from({ length: 17 }, () => 'a').join('/')
+  const raw = await wild(hub.port)
+  publish(raw, deep, { qos: 1, messageId: 1 })
+  expect(await raw.next('puback')).toMatchObject({ reasonCode: 0x90 })
+  publish(raw, deep, { qos: 2, messageId: 2 })
+  expect(await raw.next('pubrec')).toMatchObject({ reasonCode: 0x90 })
+  publish(raw, deep)
+  const subscriptions = [deep, deep.slice(2), `$share/g/${deep}`, `$share/g/${deep.slice(2)}`].map((topic) => ({
+    topic,
+    qos: 1 as const,
+  }))
+  raw.send({ cmd: 'subscribe', messageId: 3, subscriptions })
+  expect(await raw.next('suback')).toMatchObject({ granted: [0x8f, 1, 0x8f, 1] })
+  await pinged(raw)
+  expect(hub.intake.accepted).toEqual([])
+  raw.socket.destroy()
+})
+
+test('who keeps silent for longer than agreed is told so', async () => {
+  await using hub = await openTestBroker()
+  const raw = await wild(hub.port, {}, { keepalive: 1 })
+  expect(await raw.next('disconnect')).toMatchObject({ reasonCode: 0x8d })
+  await within(2000, 'the end', raw.closed)
 })
