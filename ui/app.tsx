@@ -7,6 +7,7 @@ import type { Claim as ClaimState, Me } from './api/types.ts'
 import { Button } from './design/button.tsx'
 import { Note } from './design/parts.tsx'
 import { Toasts } from './design/toast.tsx'
+import { MqttClients } from './health/clients.tsx'
 import { HealthParts } from './health/health.tsx'
 import { Flows } from './flow/list.tsx'
 import { JarvisProvider } from './live/jarvis.tsx'
@@ -43,8 +44,11 @@ const FlowsPage = () => (
 )
 
 const HealthPage = () => (
-  <div className="panel">
-    <HealthParts />
+  <div className="stack">
+    <div className="panel">
+      <HealthParts />
+    </div>
+    <MqttClients />
   </div>
 )
 

@@ -288,6 +288,77 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
       .poll(() => causes.allInnerTexts(), eventually)
       .toEqual(['devices/extractor/cmd', 'devices/extractor/request', 'devices/dust/state'])
     await page.getByRole('dialog').getByText('flow Dust starts extractor').waitFor()
+    const rights = page.getByRole('dialog').locator('.right')
+    await expect.poll(() => rights.count(), eventually).toBe(3)
+    expect((await rights.allInnerTexts())[2]).toMatch(
+      /May publish this\s+every device publishes its own topics below jarvis\/devices\/dust\/, as rights are now\./,
+    )
+  })
+
+  const client = (page: Page, id: string) => page.locator(`[data-client="${id}"]`)
+
+  test('the health page shows every MQTT client, how it is and what went wrong, and reads it again', async () => {
+    const hub = await start()
+    const page = await open(hub, '/hub')
+    const tally = page.locator('.tally')
+    await tally.getByText('connected').waitFor()
+    expect(await tally.innerText()).toMatch(/connected\s*4\s*asleep\s*1\s*messages waiting\s*14\s*dropped\s*1204/)
+    await client(page, 'wall-tablet').getByText('Behind').waitFor()
+    await client(page, 'wall-tablet').getByText('Cut, because it did not read').waitFor()
+    await client(page, 'prusa').getByText('Asleep').waitFor()
+    await client(page, 'prusa').getByText('14 (5.3 kB)').waitFor()
+    await client(page, 'prusa').getByText('its session ends in 6 d').waitFor()
+    await client(page, 'dust').getByText('device dust · 192.168.1.40 · MQTT 3.1.1').waitFor()
+    expect(await page.getByRole('button', { name: /Disconnect|Forget/ }).count()).toBe(0)
+
+    await page.getByLabel('Find a client').fill('refused')
+    await client(page, 'dust').waitFor({ state: 'detached' })
+    await client(page, 'compressor').waitFor()
+    await page.getByLabel('Find a client').fill('none such')
+    await page.getByText('Nothing found').waitFor()
+    await page.getByLabel('Find a client').fill('')
+    await client(page, 'dust').waitFor()
+
+    hub.mqtt.splice(0, 1)
+    await client(page, 'wall-tablet').waitFor({ state: 'detached' })
+    await page.getByRole('link', { name: 'Flows', exact: true }).click()
+    await page.getByRole('heading', { name: 'Flows' }).waitFor()
+    const reads = hub.state.clientReads
+    await page.waitForTimeout(5500)
+    expect(hub.state.clientReads).toBe(reads)
+  })
+
+  test('a client is disconnected, or its session forgotten, after a question', async () => {
+    const hub = await start()
+    hub.state.rights.push('devices.manage')
+    const page = await open(hub, '/hub')
+    await page.getByRole('button', { name: 'Disconnect saw…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(hub.mqtt.find(({ clientId }) => clientId === 'saw')?.online).toBe(true)
+    await page.getByRole('button', { name: 'Disconnect saw…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Disconnect', exact: true }).click()
+    await client(page, 'saw').getByText('Asleep').waitFor()
+    await page.getByRole('button', { name: 'Forget the session of prusa…' }).click()
+    await page.getByRole('dialog').getByText('14 waiting messages are lost').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Forget the session' }).click()
+    await client(page, 'prusa').waitFor({ state: 'detached' })
+    expect(hub.mqtt.map(({ clientId }) => clientId)).not.toContain('prusa')
+    await page.getByRole('button', { name: 'Disconnect dust…' }).click()
+    hub.mqtt.splice(0)
+    await page.getByRole('dialog').getByRole('button', { name: 'Disconnect', exact: true }).click()
+    await page.getByRole('alert').getByText('No client with the id dust is connected.').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('No MQTT clients').waitFor()
+  })
+
+  test('who may not read the broker does not see its clients', async () => {
+    const hub = await start()
+    hub.state.rights = hub.state.rights.filter((right) => right !== 'broker.read')
+    const page = await open(hub, '/hub')
+    await page.locator('.line').first().waitFor()
+    expect(await page.getByText('MQTT clients').count()).toBe(0)
+    expect(hub.state.clientReads).toBe(0)
   })
 
   test('a lost line is said, nothing is called live, and it heals by itself within five seconds', async () => {
@@ -361,6 +432,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
   ] as const)('%s', (_, viewport) => {
     test.each(['light', 'dark'] as const)('every page passes axe in the %s theme', async (colorScheme) => {
       const hub = await start()
+      hub.state.rights.push('devices.manage')
       hub.ask('saw', 'saw.enable', {}, 'person:ada', 'c')
       const page = await visit(hub.origin, { viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
       await page.addScriptTag({ content: axe })
@@ -408,8 +480,13 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
       for (const path of ['/requests', '/messages', '/flows', '/hub', '/wall']) {
         await page.goto(`${hub.origin}${path}`)
         await page.locator('.line, .tile').first().waitFor()
+        if (path === '/hub') await client(page, 'prusa').waitFor()
         await page.addScriptTag({ content: axe })
         await check(path)
+        if (path !== '/hub') continue
+        await page.getByRole('button', { name: 'Disconnect dust…' }).click()
+        await page.getByRole('dialog').waitFor()
+        await check('parting')
       }
     })
   })
@@ -426,6 +503,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     for (const path of ['/', '/requests', '/messages', '/flows', '/hub', '/wall']) {
       await page.goto(`${hub.origin}${path}`)
       await page.locator('.line, .tile').first().waitFor()
+      if (path === '/hub') await client(page, 'prusa').waitFor()
       expect(await width(), path).toBe(320)
     }
   })

@@ -2,6 +2,7 @@
 import { bareAnswer, noAnswer, Problem } from './problem.ts'
 import {
   readClaim,
+  readClients,
   readCommand,
   readDevice,
   readDispatched,
@@ -12,11 +13,13 @@ import {
   readJournalItem,
   readMe,
   readMessage,
+  readRight,
   readStop,
   readToken,
 } from './read.ts'
 import type {
   Claim,
+  Clients,
   CommandItem,
   DeviceItem,
   Dispatched,
@@ -24,6 +27,7 @@ import type {
   HealthItem,
   JournalItem,
   Me,
+  RightItem,
   StopAnswer,
 } from './types.ts'
 
@@ -51,6 +55,14 @@ export interface Hub {
   stop(reason: string): Promise<StopAnswer>
   /** Lets a flow that is quarantined, has ended or did not load run again. */
   release(flow: string): Promise<void>
+  /** MQTT clients, those in trouble first; with `text`, those it is found in. */
+  clients(query: { text?: string; limit?: number }): Promise<Clients>
+  /** Ends a client's connection; it may come back at once. */
+  disconnect(clientId: string): Promise<void>
+  /** Purges a session with all that waits in it, and ends its connection. */
+  forgetSession(clientId: string): Promise<void>
+  /** Whether somebody may publish a full topic now, and by which rule. */
+  right(origin: string, topic: string): Promise<RightItem>
   /** What to add to this device's clock to get the hub's, in ms; from the Date header, so to a second. */
   offset(): number
 }
@@ -118,6 +130,17 @@ export const hubApi = (caller: Caller): Hub => {
     },
     stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
     release: async (flow) => void (await post(`/api/flows/${encodeURIComponent(flow)}/release`, {})),
+    clients: async ({ text = '', limit = 200 }) => {
+      const query = new URLSearchParams({ limit: String(limit), ...(text === '' ? {} : { text }) })
+      return shaped(readClients(await call(`/api/broker/clients?${query.toString()}`)), '/api/broker/clients')
+    },
+    disconnect: async (id) => void (await post(`/api/broker/clients/${encodeURIComponent(id)}/disconnect`, {})),
+    forgetSession: async (id) =>
+      void (await call(`/api/broker/clients/${encodeURIComponent(id)}/session`, { method: 'DELETE' })),
+    right: async (origin, topic) => {
+      const query = new URLSearchParams({ origin, topic })
+      return shaped(readRight(await call(`/api/broker/right?${query.toString()}`)), '/api/broker/right')
+    },
     offset: () => offset,
   }
 }

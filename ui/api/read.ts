@@ -1,6 +1,8 @@
 // Reading unknown JSON at the edge: each function gives a typed value or undefined, and never throws.
 import type {
   Claim,
+  ClientItem,
+  Clients,
   CommandItem,
   DeviceItem,
   Dispatched,
@@ -13,6 +15,7 @@ import type {
   JournalItem,
   JsonSchema,
   Me,
+  RightItem,
   StopAnswer,
 } from './types.ts'
 
@@ -165,6 +168,54 @@ export const readMessage = (value: unknown): JournalItem | undefined => {
   const kind = isRecord(value) ? value['kind'] : undefined
   return kind === undefined || kind === 'message' ? readJournalItem(value) : undefined
 }
+
+const PROTOCOLS: Record<number, string> = { 3: '3.1', 4: '3.1.1', 5: '5.0' }
+
+export const readClient = (value: unknown): ClientItem | undefined => {
+  if (!isRecord(value)) return undefined
+  const clientId = text(value['clientId'])
+  if (clientId === undefined || clientId === '') return undefined
+  const error = record(value['lastError'])
+  const what = text(error['what'])
+  const connectedAt = instant(value['connectedAt'])
+  const expiresAt = instant(value['expiresAt'])
+  return {
+    clientId,
+    principal: text(value['principal']) ?? '',
+    online: value['online'] === true,
+    subscriptions: count(value['subscriptions']),
+    queued: count(value['queued']),
+    queuedBytes: count(value['queuedBytes']),
+    dropped: count(value['dropped']),
+    bufferedBytes: count(value['bufferedBytes']),
+    ...optional({ address: text(value['address']), protocol: PROTOCOLS[count(value['protocol'])] }),
+    ...(connectedAt > 0 ? { connectedAt } : {}),
+    ...(expiresAt > 0 ? { expiresAt } : {}),
+    ...(what === undefined ? {} : { lastError: { at: instant(error['at']), what } }),
+  }
+}
+
+export const readClients = (value: unknown): Clients | undefined => {
+  if (!isRecord(value) || !Array.isArray(value['items'])) return undefined
+  const items = readItems(value, readClient)
+  const counts = record(value['counts'])
+  return {
+    items,
+    total: Math.max(count(value['total']), items.length),
+    counts: {
+      connected: count(counts['connected']),
+      asleep: count(counts['asleep']),
+      queued: count(counts['queued']),
+      dropped: count(counts['dropped']),
+      slowClientsCut: count(counts['slowClientsCut']),
+    },
+  }
+}
+
+export const readRight = (value: unknown): RightItem | undefined =>
+  isRecord(value) && typeof value['allowed'] === 'boolean'
+    ? { allowed: value['allowed'], why: text(value['why']) ?? '' }
+    : undefined
 
 export const readMe = (value: unknown): Me | undefined => {
   if (!isRecord(value)) return undefined

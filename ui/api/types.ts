@@ -76,6 +76,38 @@ export interface HealthItem {
   parts: HealthPart[]
 }
 
+/** An MQTT client that is connected, or a session whose client sleeps. */
+export interface ClientItem {
+  clientId: string
+  /** Such as `device:dust`; '' when the hub does not know. */
+  principal: string
+  online: boolean
+  address?: string
+  /** `3.1`, `3.1.1` or `5.0`. */
+  protocol?: string
+  /** ms since 1970 by the hub's clock, as the other times. */
+  connectedAt?: number
+  subscriptions: number
+  queued: number
+  queuedBytes: number
+  dropped: number
+  bufferedBytes: number
+  lastError?: { at: number; what: string }
+  expiresAt?: number
+}
+
+export interface Clients {
+  items: ClientItem[]
+  /** How many there are, also beyond those in `items`. */
+  total: number
+  counts: { connected: number; asleep: number; queued: number; dropped: number; slowClientsCut: number }
+}
+
+export interface RightItem {
+  allowed: boolean
+  why: string
+}
+
 export interface Me {
   kind: string
   id: string

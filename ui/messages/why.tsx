@@ -11,18 +11,23 @@ import { useJarvisContext } from '../live/jarvis.tsx'
 import type { MessageView } from '../live/state.ts'
 import { findEntry } from './find-entry.ts'
 import { originIcon, originWords } from './origin.ts'
+import { Right } from './right.tsx'
 
 /** How far the clocks of this device and the hub may differ when a heard message is looked up, in ms. */
 const AROUND_MS = 15_000
+/** So many entries of a chain say by which right they were published; the others when asked. */
+const EXPLAINED = 4
 
 interface CauseProps {
   item: JournalItem
   /** What led to it, if anything did. */
   next: JournalItem | undefined
   short: (topic: string) => string
+  /** Ask by which right it was published without being told to. */
+  isExplained: boolean
 }
 
-const Cause = ({ item, next, short }: CauseProps) => (
+const Cause = ({ item, next, short, isExplained }: CauseProps) => (
   <li className="cause">
     <span className="cause-icon">
       <Icon name={originIcon(item.origin)} size={18} />
@@ -33,6 +38,7 @@ const Cause = ({ item, next, short }: CauseProps) => (
         {originWords(item.origin)} · <Clock at={item.at} />
         {next && ` · ${spanWords(item.at - next.at)} after its cause`}
       </p>
+      <Right origin={item.origin} topic={item.topic} isAsked={isExplained} />
       <pre className="small">
         {typeof item.payload === 'string' ? item.payload : JSON.stringify(item.payload, null, 2)}
       </pre>
@@ -78,7 +84,7 @@ const Chain = ({ message }: { message: MessageView }) => {
     <>
       <ol className="causes">
         {chain.map((item, n) => (
-          <Cause key={item.seq} item={item} next={chain[n + 1]} short={short} />
+          <Cause key={item.seq} item={item} next={chain[n + 1]} short={short} isExplained={n < EXPLAINED} />
         ))}
       </ol>
       {chain.length === 1 && (

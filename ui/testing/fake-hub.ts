@@ -7,7 +7,7 @@ import websocket from '@fastify/websocket'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { matches } from '../live/topic.ts'
 import { fakeLine } from './fake-mqtt.ts'
-import { flows, health, workshop } from './world.ts'
+import { clients, flows, health, workshop } from './world.ts'
 
 export const PERSON = { username: 'ada', password: 'correct horse battery' }
 export const CLAIM_CODE = 'MILL-7F3K-Q2'
@@ -59,6 +59,7 @@ const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(don
 export const fakeHub = async (options: Options) => {
   const devices = options.empty === true ? [] : workshop()
   const running = options.empty === true ? [] : flows()
+  const mqtt = options.empty === true ? [] : clients()
   const journal: Entry[] = []
   const commands: Command[] = []
   const seen = new Map(devices.map(({ id, online }) => [id, online ? Date.now() : Date.now() - 47 * 60_000]))
@@ -78,7 +79,10 @@ export const fakeHub = async (options: Options) => {
       'journal.read',
       'errors.read',
       'health.read',
+      'broker.read',
     ],
+    /** How often the clients were asked for. */
+    clientReads: 0,
   }
   const line = fakeLine({
     admits: (token) => token === state.token,
@@ -248,6 +252,51 @@ export const fakeHub = async (options: Options) => {
     items: devices.map((device) => ({ ...device, owner: `device:${device.id}`, lastSeen: seen.get(device.id) ?? 0 })),
   }))
   app.get('/api/flows', async () => ({ items: running }))
+  app.get<{ Querystring: { text?: string; limit?: string } }>('/api/broker/clients', async ({ query }) => {
+    state.clientReads += 1
+    const text = (query.text ?? '').toLowerCase()
+    const items = mqtt.filter(({ clientId, principal, address = '', lastError }) =>
+      [clientId, principal, address, lastError?.what ?? ''].some((field) => field.toLowerCase().includes(text)),
+    )
+    const sum = (name: 'queued' | 'queuedBytes' | 'dropped') => mqtt.reduce((all, one) => all + one[name], 0)
+    const connected = mqtt.filter(({ online }) => online).length
+    return {
+      items: items.slice(0, Number(query.limit ?? 200)),
+      total: items.length,
+      counts: {
+        connected,
+        asleep: mqtt.length - connected,
+        queued: sum('queued'),
+        queuedBytes: sum('queuedBytes'),
+        dropped: sum('dropped'),
+        slowClientsCut: mqtt.length === 0 ? 0 : 1,
+      },
+    }
+  })
+  app.post<{ Params: { id: string } }>('/api/broker/clients/:id/disconnect', async ({ params }, reply) => {
+    const client = mqtt.find(({ clientId, online }) => clientId === params.id && online)
+    if (!client) return error(reply, 404, 'NOT_FOUND', `No client with the id ${params.id} is connected.`)
+    client.online = false
+    return reply.code(204).send()
+  })
+  app.delete<{ Params: { id: string } }>('/api/broker/clients/:id/session', async ({ params }, reply) => {
+    const at = mqtt.findIndex(({ clientId }) => clientId === params.id)
+    if (at < 0) return error(reply, 404, 'NOT_FOUND', `There is no session of ${params.id}.`)
+    mqtt.splice(at, 1)
+    return reply.code(204).send()
+  })
+  app.get<{ Querystring: { origin: string; topic: string } }>('/api/broker/right', async ({ query }) => {
+    const [kind, id] = query.origin.split(':')
+    const allowed = kind !== 'device' || query.topic.startsWith(`${PREFIX}/devices/${id}/`)
+    return {
+      allowed,
+      why: allowed
+        ? kind === 'device'
+          ? `every device publishes its own topics below ${PREFIX}/devices/${id}/`
+          : `only the ${kind} publishes ${query.topic}`
+        : `nothing gives the right to ${query.topic}`,
+    }
+  })
   app.get('/api/commands', async () => ({ items: commands.slice(0, 50) }))
   app.get<{ Querystring: { topic?: string; since?: string; limit?: string } }>('/api/journal', async ({ query }) => ({
     items: journal
@@ -317,6 +366,7 @@ export const fakeHub = async (options: Options) => {
     line,
     journal,
     commands,
+    mqtt,
     say,
     sayState,
     ask,

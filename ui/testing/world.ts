@@ -197,6 +197,83 @@ export const flows = () => [
   },
 ]
 
+export interface FakeClient {
+  clientId: string
+  principal: string
+  online: boolean
+  address?: string
+  protocol?: 3 | 4 | 5
+  connectedAt?: string
+  subscriptions: number
+  queued: number
+  queuedBytes: number
+  dropped: number
+  bufferedBytes: number
+  lastError?: { at: string; what: string }
+  expiresAt?: string
+}
+
+const HOUR = 3_600_000
+const ago = (ms: number): string => new Date(Date.now() - ms).toISOString()
+const idle = { subscriptions: 1, queued: 0, queuedBytes: 0, dropped: 0, bufferedBytes: 0 }
+
+export const clients = (): FakeClient[] => [
+  {
+    ...idle,
+    clientId: 'wall-tablet',
+    principal: 'person:grace',
+    online: true,
+    address: '192.168.1.61',
+    protocol: 5,
+    connectedAt: ago(2 * HOUR),
+    subscriptions: 6,
+    dropped: 1204,
+    bufferedBytes: 731_000,
+    lastError: { at: ago(240_000), what: 'Cut, because it did not read: 16777900 bytes were waiting for it' },
+  },
+  {
+    ...idle,
+    clientId: 'compressor',
+    principal: 'device:compressor',
+    online: true,
+    address: '192.168.1.44',
+    protocol: 4,
+    connectedAt: ago(26 * HOUR),
+    lastError: {
+      at: ago(HOUR),
+      what: 'Publishing to jarvis/devices/saw/state refused: nothing gives the right to jarvis/devices/saw/state',
+    },
+  },
+  {
+    ...idle,
+    clientId: 'dust',
+    principal: 'device:dust',
+    online: true,
+    address: '192.168.1.40',
+    protocol: 4,
+    connectedAt: ago(26 * HOUR),
+    subscriptions: 2,
+  },
+  {
+    ...idle,
+    clientId: 'saw',
+    principal: 'device:saw',
+    online: true,
+    address: '192.168.1.42',
+    protocol: 5,
+    connectedAt: ago(90_000),
+  },
+  {
+    ...idle,
+    clientId: 'prusa',
+    principal: 'device:prusa',
+    online: false,
+    queued: 14,
+    queuedBytes: 5320,
+    expiresAt: new Date(Date.now() + 6.5 * 24 * HOUR).toISOString(),
+  },
+]
+
 export const health = () => ({
   status: 'degraded',
   parts: [
