@@ -41,16 +41,22 @@ interface Parts {
 /** One row for each client id, in trouble first, then connected, then by name. */
 export const clientRows = ({ clients, sessions, lastErrorOf }: Parts): ClientRow[] => {
   const bySession = new Map(sessions.map((session) => [session.clientId, session]))
-  const online = clients.map((client) => onlineRow(client, bySession.get(client.clientId)))
   const connected = new Set(clients.map(({ clientId }) => clientId))
-  const asleep = sessions.filter(({ clientId }) => !connected.has(clientId)).map(asleepRow)
-  return [...online, ...asleep]
-    .map((row) => {
-      const lastError = lastErrorOf(row.clientId)
-      return lastError === undefined ? row : { ...row, lastError }
-    })
-    .sort((a, b) => rank(a) - rank(b) || (a.clientId < b.clientId ? -1 : 1))
+  const inTrouble: ClientRow[] = []
+  const online: ClientRow[] = []
+  const asleep: ClientRow[] = []
+  const sort = (row: ClientRow): void => {
+    const lastError = lastErrorOf(row.clientId)
+    if (lastError !== undefined) row.lastError = lastError
+    const kind = row.dropped > 0 || lastError !== undefined ? inTrouble : row.online ? online : asleep
+    kind.push(row)
+  }
+  for (const client of clients) sort(onlineRow(client, bySession.get(client.clientId)))
+  for (const session of sessions) if (!connected.has(session.clientId)) sort(asleepRow(session))
+  return [inTrouble, online, asleep].flatMap((rows) => rows.sort(byName))
 }
+
+const byName = (a: ClientRow, b: ClientRow): number => (a.clientId < b.clientId ? -1 : 1)
 
 export const countRows = (rows: readonly ClientRow[]): ClientCounts => {
   const counts = { connected: 0, asleep: 0, queued: 0, queuedBytes: 0, dropped: 0 }
@@ -83,7 +89,15 @@ const onlineRow = (client: ClientView, session: SessionView | undefined): Client
   bufferedBytes: client.bufferedBytes,
 })
 
-const asleepRow = ({ clientId, owner, queued, queuedBytes, subscriptions, dropped, expiresAt }: SessionView) => ({
+const asleepRow = ({
+  clientId,
+  owner,
+  queued,
+  queuedBytes,
+  subscriptions,
+  dropped,
+  expiresAt,
+}: SessionView): ClientRow => ({
   clientId,
   principal: owner ?? '',
   online: false,
@@ -94,6 +108,3 @@ const asleepRow = ({ clientId, owner, queued, queuedBytes, subscriptions, droppe
   bufferedBytes: 0,
   ...(expiresAt === undefined ? {} : { expiresAt }),
 })
-
-const rank = ({ dropped, lastError, online }: ClientRow): number =>
-  dropped > 0 || lastError !== undefined ? 0 : online ? 1 : 2
