@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Store } from '../store/store.ts'
+import { Recoverable } from '../errors.ts'
 import { silent } from '../testing/stores.ts'
 import { isNativeCommand } from '../topics/native.ts'
 import { type AccessParts, openAccess } from './open.ts'
@@ -33,6 +34,7 @@ export const PASSWORD = 'correct horse battery'
 export const rig = async (store: Store, more: Partial<AccessParts> = {}) => {
   const clock = handClock()
   const owners = new Map<string, string>()
+  const notes: [string, string, string, Record<string, unknown>][] = []
   const access = await openAccess({
     store,
     dataDir: tempDir(),
@@ -40,10 +42,16 @@ export const rig = async (store: Store, more: Partial<AccessParts> = {}) => {
     log: silent,
     prefix: 'jarvis',
     ownerOf: (device) => owners.get(device),
+    claimOwner(device, owner) {
+      const other = owners.get(device) ?? owner
+      if (other !== owner) throw new Recoverable('CONFLICT', `Device '${device}' belongs to ${other}.`)
+      owners.set(device, owner)
+    },
+    audit: (event, { who, subject, detail }) => notes.push([event, who, subject, detail]),
     nativeCommands: isNativeCommand,
     ...more,
   })
   const revoked: string[] = []
   access.onRevoked((origin, clientId) => revoked.push(`${origin} ${clientId}`))
-  return { access, clock, owners, revoked }
+  return { access, clock, owners, revoked, notes }
 }

@@ -36,19 +36,25 @@ export interface Access extends MqttRights {
   principalOf(origin: string): Principal | undefined
   /** May `who` ask `device` for `intent`? People by role, flows always, plugins when they declare it, devices by granted filter. */
   mayRequest(who: Principal, device: string, intent: string): Verdict
+  /* Changes name the origin of whoever makes them in `by`, for the audit; without it the hub itself. */
   people(): Promise<Person[]>
-  addPerson(person: { username: string; password: string; roles: readonly Role[] }): Promise<Person>
-  removePerson(username: string): Promise<void>
-  setPassword(username: string, password: string): Promise<void>
+  addPerson(person: { username: string; password: string; roles: readonly Role[] }, by?: string): Promise<Person>
+  removePerson(username: string, by?: string): Promise<void>
+  setPassword(username: string, password: string, by?: string): Promise<void>
   credentials(): Promise<DeviceCredential[]>
-  /** A new credential, or new secrets for the same device (the old ones are revoked). The password is returned this once. */
-  issueCredential(device: string, topics?: readonly string[]): Promise<DeviceCredential & { password: string }>
-  revokeCredential(clientId: string): Promise<void>
+  /** A new credential, or new secrets for the same device (the old ones are revoked). The password is returned this once. Throws CONFLICT when somebody else owns the device. */
+  issueCredential(
+    device: string,
+    topics?: readonly string[],
+    by?: string,
+  ): Promise<DeviceCredential & { password: string }>
+  revokeCredential(clientId: string, by?: string): Promise<void>
   keys(owner: string): Promise<ApiKey[]>
   issueKey(
     owner: string,
     key: { name: string; scopes: readonly Right[]; days?: number },
+    by?: string,
   ): Promise<ApiKey & { key: string }>
-  revokeKey(owner: string, id: string): Promise<void>
+  revokeKey(owner: string, id: string, by?: string): Promise<void>
   close(): Promise<void>
 }

@@ -68,23 +68,53 @@ test('a wrong code, name or password does not claim; the right ones still do', a
   await claim.claim({ ...wish, code })
 })
 
-test('wrong codes are limited by the minute, and then close the claim until the next start', async () => {
-  const { claim, clock, code, wish } = await start()
-  const guess = () => claim.claim({ ...wish, code: 'wrong' })
+test('wrong codes are limited by the minute, and then nothing of that address is heard until the next start', async () => {
+  const { access, claim, clock, code, wish } = await start()
+  const guess = (address = wish.address) => claim.claim({ ...wish, address, code: 'wrong' })
   for (let i = 0; i < 10; i++) await expect(guess()).rejects.toThrow(Forbidden)
   await expect(guess()).rejects.toMatchObject({ code: 'RATE_LIMITED', details: { retryAfter: 60 } })
-  await expect(claim.claim({ ...wish, code })).rejects.toMatchObject({ code: 'RATE_LIMITED' })
   for (let minute = 0; minute < 4; minute++) {
     clock.pass(60)
     for (let i = 0; i < 10; i++) await expect(guess()).rejects.toThrow(Forbidden)
   }
-  expect(claim.open).toBe(false)
   clock.pass(60)
   await expect(claim.claim({ ...wish, code })).rejects.toMatchObject({ code: 'GONE' })
-  const again = await start()
-  expect(again.code).not.toBe(code)
-  await expect(again.claim.claim({ ...wish, code })).rejects.toThrow(Forbidden)
-  await again.claim.claim({ ...wish, code: again.code })
+  expect([claim.open, access.claimed]).toEqual([true, false])
+  await claim.claim({ ...wish, code, address: '192.0.2.2' })
+  expect(access.claimed).toBe(true)
+})
+
+test("whoever has the code is not locked out by others' guesses, nor by a few of their own", async () => {
+  const { claim, code, wish } = await start()
+  for (const address of ['192.0.2.7', wish.address]) {
+    for (let i = 0; i < 11; i++)
+      await expect(claim.claim({ ...wish, address, code: 'wrong' })).rejects.toMatchObject({
+        code: i < 10 ? 'POLICY_ERROR' : 'RATE_LIMITED',
+      })
+  }
+  await claim.claim({ ...wish, code })
+})
+
+test('a claim that fails leaves the hub closed to the network; a choice that cannot be kept does not undo the claim', async () => {
+  const { access, claim, code, wish, settings, clock } = await start()
+  await expect(claim.claim({ ...wish, code, password: 'short' })).rejects.toThrow(Invalid)
+  expect(await settings.get(OPEN_TO_NETWORK, z.boolean())).toBeUndefined()
+  const broken = { set: () => Promise.reject(new Error('disk full')) }
+  const notes: object[] = []
+  const audit = (event: string, about: object) => void notes.push({ event, ...about })
+  const other = openClaim({ access, settings: broken, clock, log: silent, audit })
+  const told: boolean[] = []
+  other.onClaimed(({ openToNetwork }) => told.push(openToNetwork))
+  expect(await other.claim({ ...wish, code: other.code ?? '' })).toMatchObject({ username: 'ada' })
+  expect(told).toEqual([false])
+  expect(notes).toEqual([
+    {
+      event: 'hub.claimed',
+      who: 'person:ada',
+      subject: 'ada',
+      detail: { address: '192.0.2.1', openToNetwork: false },
+    },
+  ])
 })
 
 test('the code is good for half an hour', async () => {

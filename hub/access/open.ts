@@ -3,7 +3,8 @@ import type { Verdict } from '../broker/broker.ts'
 import { no, YES } from '../broker/broker.ts'
 import { GATE, HUB, type Principal } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
-import { Fatal, Forbidden, Invalid, reasonOf, Recoverable, Unauthenticated } from '../errors.ts'
+import { Fatal, Forbidden, Invalid, reasonOf, Unauthenticated } from '../errors.ts'
+import type { Gate } from '../gate/gate.ts'
 import type { Health, Log } from '../health/report.ts'
 import type { Store } from '../store/store.ts'
 import { openTurn } from '../store/turn.ts'
@@ -32,10 +33,12 @@ export interface AccessParts {
   table?: TopicParts['table']
   ownerOf: TopicParts['ownerOf']
   /** Fixes the owner when a credential is issued; throws CONFLICT when another has the device. */
-  claimOwner?: (device: string, owner: string) => void
+  claimOwner: (device: string, owner: string) => void
   nativeCommands: TopicParts['nativeCommands']
   /** Default: plugins declare nothing. */
   pluginTopics?: TopicParts['pluginTopics']
+  /** Told of every change of who may do what, and of logins of admins. */
+  audit?: Gate['note']
   adminUser?: string | undefined
   adminPassword?: string | undefined
   /** A token's life. Default 1800 (ID-1). */
@@ -84,6 +87,8 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     log.info('access-revoked', { origin })
     for (const tell of told) tell(origin, clientId)
   }
+  const audit = (event: string, who = 'hub', subject = '', detail: Record<string, unknown> = {}): void =>
+    parts.audit?.(event, { who, subject, detail })
   const personRevoked = (username: string) => revoked(`person:${username}`, clientIdOf(username))
 
   const personOf = ({ username, roles }: KnownPerson, key?: ApiKey): Principal => ({
@@ -109,7 +114,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     return personOf(person)
   }
 
-  await admit(people, parts)
+  await admit(people, parts, audit)
 
   return {
     ...topics,
@@ -131,6 +136,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
         throw new Unauthenticated('The user name or the password is wrong.')
       }
       throttle.succeed(username, address)
+      if (person.roles.includes('admin')) audit('login', `person:${username}`, username, { address })
       return tokens.sign(person)
     },
 
@@ -176,56 +182,58 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     },
 
     people: async () => people.list(),
-    addPerson: (person) => change(() => people.add(person)),
-    async removePerson(username) {
+    async addPerson(person, by) {
+      const added = await change(() => people.add(person))
+      audit('person.made', by, added.username, { roles: added.roles })
+      return added
+    },
+    async removePerson(username, by) {
       await change(() => people.remove(username))
       apiKeys.forget(username)
+      audit('person.removed', by, username)
       personRevoked(username)
     },
-    async setPassword(username, password) {
+    async setPassword(username, password, by) {
       await change(() => people.setPassword(username, password))
+      audit('password.set', by, username)
       personRevoked(username)
     },
 
     credentials: async () => credentials.list(),
-    async issueCredential(device, granted = []) {
-      const owner = ownerOf(device)
-      if (owner !== undefined && owner !== `device:${device}`) {
-        throw new Recoverable(
-          'CONFLICT',
-          `${device} belongs to ${owner}: choose another id, or remove the device first.`,
-          {
-            field: 'device',
-            value: device,
-          },
-        )
-      }
+    async issueCredential(device, granted = [], by) {
       const replaced = credentials.find(device) !== undefined
       const issued = await change(async () => {
         credentials.requireValid(device, granted)
-        parts.claimOwner?.(device, `device:${device}`)
+        parts.claimOwner(device, `device:${device}`)
         return credentials.issue(device, granted)
       })
+      audit('credential.issued', by, device, { topics: granted, replaced })
       if (replaced) revoked(`device:${device}`, device)
       return issued
     },
-    async revokeCredential(clientId) {
+    async revokeCredential(clientId, by) {
       const { device } = await change(() => credentials.revoke(clientId))
+      audit('credential.revoked', by, clientId)
       revoked(`device:${device}`, clientId)
     },
 
     keys: async (owner) => apiKeys.of(owner),
-    issueKey: (owner, key) =>
-      change(async () => {
+    async issueKey(owner, key, by) {
+      const issued = await change(async () => {
         const person = people.find(owner)
         if (person === undefined) throw new Invalid('owner', owner, 'must be a person of this hub')
         const beyond = key.scopes.find((scope: Right) => !may(personOf(person), scope))
         if (beyond !== undefined)
           throw new Forbidden(`A key cannot have the scope ${beyond}: '${owner}' lacks that right.`)
         return apiKeys.issue(owner, key)
-      }),
-    async revokeKey(owner, id) {
+      })
+      const { id, name, scopes, expiresAt = '' } = issued
+      audit('key.made', by, id, { owner, name, scopes, expiresAt })
+      return issued
+    },
+    async revokeKey(owner, id, by) {
       await change(() => apiKeys.revoke(owner, id))
+      audit('key.revoked', by, id, { owner })
       personRevoked(owner)
     },
 
@@ -254,7 +262,11 @@ const boundTo = (who: Principal, clientId: string): Principal => {
 }
 
 /** The admin of an unattended install: made, or brought to this password and the role admin. */
-const admit = async (people: People, { adminUser, adminPassword, log }: AccessParts): Promise<void> => {
+const admit = async (
+  people: People,
+  { adminUser, adminPassword, log }: AccessParts,
+  audit: (event: string, who?: string, subject?: string, detail?: Record<string, unknown>) => void,
+): Promise<void> => {
   if (adminUser === undefined && adminPassword === undefined) return
   if (adminUser === undefined || adminPassword === undefined) {
     throw new Fatal('ADMIN_USER and ADMIN_PASSWORD go together: set both, or none to claim the hub by its link.')
@@ -266,12 +278,17 @@ const admit = async (people: People, { adminUser, adminPassword, log }: AccessPa
     if (known === undefined) {
       await people.add({ username: adminUser, password: adminPassword, roles: ['admin'] })
       log.info('admin-made', { username: adminUser })
+      audit('person.made', 'hub', adminUser, { roles: ['admin'] })
       return
     }
-    if (!known.roles.includes('admin')) await people.setRoles(adminUser, [...known.roles, 'admin'])
+    if (!known.roles.includes('admin')) {
+      await people.setRoles(adminUser, [...known.roles, 'admin'])
+      audit('roles.set', 'hub', adminUser, { roles: [...known.roles, 'admin'] })
+    }
     if (!(await people.isPassword(adminUser, adminPassword))) {
       await people.setPassword(adminUser, adminPassword)
       log.info('admin-password-set', { username: adminUser })
+      audit('password.set', 'hub', adminUser)
     }
   } catch (error) {
     if (error instanceof Invalid) throw new Fatal(`ADMIN_USER: ${reasonOf(error)}.`, error)

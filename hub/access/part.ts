@@ -1,5 +1,6 @@
 // The part of the hub that is access: people, credentials and keys, joined to owners, plugins and other people's conventions; and the claim.
 import type { Base } from '../base.ts'
+import type { Gate } from '../gate/gate.ts'
 import type { Found } from '../plugins/host.ts'
 import { pluginTopics } from '../plugins/rights.ts'
 import type { Settings } from '../store/settings.ts'
@@ -16,6 +17,12 @@ interface Above extends Base {
   found: Found
 }
 
+/** Until the gate is there to write them, notes wait. */
+const noteTo =
+  (later: Base['later']): Gate['note'] =>
+  (event, about) =>
+    later.audit === undefined ? void later.unaudited.push({ event, about }) : later.audit(event, about)
+
 export const accessPart = async ({ config, clock, log, health, later, store, table, found }: Above) => {
   const access = await openAccess({
     store,
@@ -29,6 +36,7 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
     claimOwner: (device, owner) => later.devices?.claim(device, owner),
     nativeCommands: isNativeCommand,
     pluginTopics: pluginTopics(found, table),
+    audit: noteTo(later),
     adminUser: config.ADMIN_USER,
     adminPassword: config.ADMIN_PASSWORD,
   })
@@ -37,8 +45,8 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
 }
 
 export const claimPart = (above: Base & { access: Access; settings: Settings }): Claim => {
-  const { config, clock, log, access, settings, reopening } = above
-  const claim = openClaim({ access, settings, clock, log: log.of('access') })
+  const { config, clock, log, later, access, settings, reopening } = above
+  const claim = openClaim({ access, settings, clock, log: log.of('access'), audit: noteTo(later) })
   claim.onClaimed(({ openToNetwork }) => {
     if (openToNetwork && config.BIND === undefined) reopening.ask()
   })

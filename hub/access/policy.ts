@@ -58,11 +58,8 @@ export const writableTopics: readonly { filter: string; right: Right }[] = [
   { filter: 'safety/stop', right: 'safety.stop' },
 ]
 
-/** What a device may publish and read under its own `devices/<id>/`. */
-export const deviceTopics = {
-  publish: ['about', 'state', 'online', 'telemetry', 'event', 'ack'],
-  read: ['about', 'state', 'online', 'telemetry', 'event', 'ack', 'cmd', 'result', 'request', '#', '+'],
-} as const
+/** What a device may publish under its own `devices/<id>/`. It may read all of it. */
+export const deviceTopics = { publish: ['about', 'state', 'online', 'telemetry', 'event', 'ack'] } as const
 
 /** First levels after the prefix where a topic without a row belongs to the hub: a granted filter does not reach them. */
 export const reservedRoots: readonly string[] = [
@@ -75,9 +72,6 @@ export const reservedRoots: readonly string[] = [
   'jobs',
   'agents',
 ]
-
-/** The right it takes to ask for an intent. What a single intent may do to people is the gate's matter: interlocks and approvals. */
-export const rightFor = (_intent: string): Right => 'devices.request'
 
 /** Whether a principal has a right: its roles give it, and its scopes, if it has any, do not leave it out. */
 export const may = (who: Principal, right: Right): boolean =>

@@ -114,7 +114,7 @@ export const accessRoutes =
       handler: async (request, reply) => {
         const { principal, ip, body } = request
         await access.login({ username: principal.id, password: body.current, address: ip })
-        await access.setPassword(principal.id, body.password)
+        await access.setPassword(principal.id, body.password, originOf(principal))
         return reply.code(204).send(null)
       },
     })
@@ -179,7 +179,8 @@ const people = (app: Parameters<Routes>[0], access: Access): void => {
       body: z.strictObject({ username: Username, password: Secret, roles: z.array(z.enum(ROLES)).min(1) }),
       response: { 201: PersonView },
     },
-    handler: async (request, reply) => reply.code(201).send(await access.addPerson(request.body)),
+    handler: async (request, reply) =>
+      reply.code(201).send(await access.addPerson(request.body, originOf(request.principal))),
   })
 
   app.route({
@@ -193,7 +194,7 @@ const people = (app: Parameters<Routes>[0], access: Access): void => {
       response: { 204: Done },
     },
     handler: async (request, reply) => {
-      await access.removePerson(request.params.name)
+      await access.removePerson(request.params.name, originOf(request.principal))
       return reply.code(204).send(null)
     },
   })
@@ -210,7 +211,7 @@ const people = (app: Parameters<Routes>[0], access: Access): void => {
       response: { 204: Done },
     },
     handler: async (request, reply) => {
-      await access.setPassword(request.params.name, request.body.password)
+      await access.setPassword(request.params.name, request.body.password, originOf(request.principal))
       return reply.code(204).send(null)
     },
   })
@@ -248,7 +249,11 @@ const keys = (app: Parameters<Routes>[0], access: Access): void => {
         throw new Forbidden('A key cannot make keys: log in with user name and password.')
       }
       const { name, scopes, days } = body
-      const key = await access.issueKey(principal.id, { name, scopes, ...(days === undefined ? {} : { days }) })
+      const key = await access.issueKey(
+        principal.id,
+        { name, scopes, ...(days === undefined ? {} : { days }) },
+        originOf(principal),
+      )
       return reply.code(201).header('Cache-Control', 'no-store').send(key)
     },
   })
@@ -264,7 +269,7 @@ const keys = (app: Parameters<Routes>[0], access: Access): void => {
       response: { 204: Done },
     },
     handler: async ({ principal, params }, reply) => {
-      await access.revokeKey(principal.id, params.id)
+      await access.revokeKey(principal.id, params.id, originOf(principal))
       return reply.code(204).send(null)
     },
   })

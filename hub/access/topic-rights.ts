@@ -1,9 +1,10 @@
 // Who may publish, subscribe to and read which topic: the policy table applied to MQTT, by containment.
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { originOf, type Principal, ROLES } from '../bus/principal.ts'
+import { nativeCommands as commandFilters } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 import { contains, isFilter, isTopic, matcher, overlaps } from '../bus/filters.ts'
-import { deviceTopics, may, readableTopics, reservedRoots, rightFor, scopedTopics, writableTopics } from './policy.ts'
+import { deviceTopics, may, readableTopics, reservedRoots, scopedTopics, writableTopics } from './policy.ts'
 
 export interface TopicParts {
   /** Core topics and those of the plugins. */
@@ -152,12 +153,11 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
     mayRead: (who, topic) =>
       !topic.startsWith('$') && readings(who).every((list) => list.some(({ matches }) => matches(topic))),
 
-    mayRequest(who, device, intent) {
+    // What a single intent may do to people is the gate's matter: interlocks and approvals.
+    mayRequest(who, device) {
       switch (who.kind) {
-        case 'person': {
-          const right = rightFor(intent)
-          return may(who, right) ? YES : no(`the right ${right} is missing`)
-        }
+        case 'person':
+          return may(who, 'devices.request') ? YES : no('the right devices.request is missing')
         case 'flow':
         case 'hub':
           return YES
@@ -175,6 +175,13 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
       if (filter.startsWith('$')) return 'topics that start with $ belong to the broker'
       if (/^[+#]/.test(filter)) return 'must start with a fixed level, not with a wildcard'
       if (contains(`${own(device)}#`, filter)) return undefined
+      // A wider filter may be granted: publishing the commands within it is refused message by message.
+      const names = isTopic(filter)
+        ? nativeCommands(filter)
+        : commandFilters.some((command) => contains(command, filter))
+      if (names) {
+        return 'makes something happen past the gate: name the topics that say what is, and ask the device by its request topic'
+      }
       if (commands.some((reserved) => overlaps(filter, reserved))) {
         return 'reaches commands or results of other devices: name what it needs, such as one device and one topic'
       }

@@ -6,12 +6,12 @@ import { expect, test } from 'vitest'
 import { YES } from '../broker/broker.ts'
 import type { Principal } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
+import { Forbidden } from '../errors.ts'
 import type { ErrorReport, Health, Log } from '../health/report.ts'
 import type { Tables } from '../store/store.ts'
 import { message } from '../streams/message.ts'
 import { memoryBus } from '../testing/memory-bus.ts'
 import { DeviceId } from '../topics/core.ts'
-import { namesNoCommand } from './grants.ts'
 import { freeId, slug } from './names.ts'
 import { type DevicesParts, openDevices, type OpenDevices } from './open.ts'
 import { migrations } from './tables.ts'
@@ -186,6 +186,25 @@ test('forgetting frees the id and clears what was retained', async () => {
   await devices.close()
 })
 
+test('a device that has no owner can be forgotten', async () => {
+  const { open } = await shop()
+  const inner = memoryBus({ clock: { now: () => 1, stamp: () => 1 } })
+  // As the hub's rights are: nobody but a device publishes its topics, not the hub either.
+  const publishBytes: typeof inner.publishBytes = (who, topic, ...rest) => {
+    if (who.kind === 'hub') throw new Forbidden('written by: owner')
+    return inner.publishBytes(who, topic, ...rest)
+  }
+  const bus = { ...inner, publishBytes }
+  const devices = await open({ bus })
+  bus.publish(device('lamp'), message('devices/{device}/state', { device: 'lamp' }, { on: true }))
+  await turn()
+  expect([devices.ownerOf('lamp'), bus.retained('jarvis/devices/#').length]).toEqual([undefined, 1])
+  await devices.forget('lamp')
+  await turn()
+  expect(bus.retained('jarvis/devices/#')).toEqual([])
+  await devices.close()
+})
+
 test('the registry is bounded, and says so once', async () => {
   const { open, reports, bus } = await shop()
   const devices = await open()
@@ -250,11 +269,4 @@ test('every name gives a valid id that is not taken', () => {
       }
     }),
   )
-})
-
-test('native commands are never granted, wider filters of the same convention are', () => {
-  expect(namesNoCommand('zigbee2mqtt/lamp/set').ok).toBe(false)
-  expect(namesNoCommand('cmnd/#').ok).toBe(false)
-  expect(namesNoCommand('zigbee2mqtt/#').ok).toBe(true)
-  expect(namesNoCommand('stat/lamp/POWER').ok).toBe(true)
 })

@@ -296,9 +296,11 @@ export const openDevices = async (parts: DevicesParts): Promise<OpenDevices> => 
       return id
     },
     async forget(id) {
+      // Without an owner only the device of that id may take back what was said.
+      const owner = known.get(id)?.owner ?? `device:${id}`
       for (const leaf of ['about', 'state', 'online']) {
         const topic = `${head}${id}/${leaf}`
-        if (bus.retained(topic).length > 0) clear(topic, known.get(id)?.owner ?? '')
+        if (bus.retained(topic).length > 0) clear(topic, owner)
       }
       known.delete(id)
       full = false

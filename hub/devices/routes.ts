@@ -1,12 +1,12 @@
 // Routes of devices and their credentials.
 import { z } from 'zod'
 import type { Access } from '../access/access.ts'
+import { originOf } from '../bus/principal.ts'
 import { iso } from '../clock.ts'
-import { Invalid, Missing, Recoverable } from '../errors.ts'
+import { Missing } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import { DeviceId } from '../topics/core.ts'
 import type { Device, Devices } from './devices.ts'
-import { namesNoCommand } from './grants.ts'
 
 const DeviceView = z.object({
   id: z.string(),
@@ -90,7 +90,7 @@ export const deviceRoutes =
           throw new Missing(`There is no device '${id}'. GET /api/devices lists them.`)
         }
         // A credential left behind would bring the device back with its next message.
-        for (const { clientId } of mine) await access.revokeCredential(clientId)
+        for (const { clientId } of mine) await access.revokeCredential(clientId, originOf(request.principal))
         await devices.forget(id)
         return reply.code(204).send(null)
       },
@@ -135,26 +135,8 @@ export const deviceRoutes =
       },
       async (request, reply) => {
         const { device, topics = [] } = request.body
-        for (const [i, filter] of topics.entries()) {
-          const verdict = namesNoCommand(filter)
-          if (!verdict.ok) throw new Invalid(`topics.${i}`, filter, verdict.reason)
-        }
-        const owner = devices.ownerOf(device)
-        if (owner !== undefined && owner !== `device:${device}`) {
-          throw new Recoverable(
-            'CONFLICT',
-            `Device '${device}' belongs to ${owner}, which speaks for it. Choose another id, or forget the device first (DELETE /api/devices/${device}).`,
-            { field: 'device', value: device, owner },
-          )
-        }
-        const { clientId, username, password } = await access.issueCredential(device, topics)
-        try {
-          devices.claim(device, `device:${device}`)
-        } catch (error) {
-          // Somebody else became its owner while the secret was made.
-          await access.revokeCredential(clientId)
-          throw error
-        }
+        const by = originOf(request.principal)
+        const { clientId, username, password } = await access.issueCredential(device, topics, by)
         return reply.code(201).send({ clientId, username, password })
       },
     )
@@ -175,7 +157,7 @@ export const deviceRoutes =
         if (!(await access.credentials()).some((credential) => credential.clientId === clientId)) {
           throw new Missing(`There is no credential '${clientId}'. GET /api/device-credentials lists them.`)
         }
-        await access.revokeCredential(clientId)
+        await access.revokeCredential(clientId, originOf(request.principal))
         return reply.code(204).send(null)
       },
     )
