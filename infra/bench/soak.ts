@@ -95,8 +95,9 @@ const stall = async (): Promise<void> => {
 }
 
 const offlineFlood = async (): Promise<void> => {
-  const { mib, acked } = await against(hub, (broker) => flood(broker, 10_000))
+  const { mib, acked, problem } = await against(hub, (broker) => flood(broker, 10_000))
   verdict(mib < 50, 'offline flood of 10 s', `+${rounded(mib)} MiB with ${acked} messages queued`, '< +50 MiB')
+  verdict(problem === undefined, 'a clean session after the flood', problem ?? 'let in', 'let in')
 }
 
 const early = async (): Promise<void> => {
@@ -106,8 +107,7 @@ const early = async (): Promise<void> => {
 
 const slow = async (): Promise<void> => {
   const s = await against(hub, (broker) => slowloris(broker))
-  // Half a second for timers and a busy machine.
-  verdict(s <= 5.5, 'slowloris', `the last of four kinds closed after ${rounded(s)} s`, '≤ 5 s')
+  verdict(s <= 5, 'slowloris', `the last of four kinds closed after ${rounded(s)} s`, '≤ 5 s')
 }
 
 const many = async (which: 'storm' | 'idle'): Promise<void> => {
@@ -147,9 +147,10 @@ const mutations = async (): Promise<void> => {
   const packets = Number(values.packets ?? (quick ? 20_000 : 1_000_000))
   const figures = await against(hub, (broker) => mutate(broker, { packets, seed: Number(values.seed), say }))
   verdict(
-    figures.crashes + figures.deaf + figures.hanging === 0,
+    // Most have to get as far as their login, or nothing behind it was tried.
+    figures.crashes + figures.deaf + figures.hanging === 0 && figures.answered > figures.connections / 2,
     `${figures.packets} mutated packets on ${figures.connections} connections`,
-    `${figures.crashes} crashes, ${figures.deaf} rounds after which it did not do its work, ${figures.hanging} connections left hanging${figures.seed === undefined ? '' : `; seed ${figures.seed}`}`,
+    `${figures.crashes} crashes, ${figures.deaf} rounds after which it did not do its work, ${figures.hanging} connections left hanging, ${figures.answered} answered${figures.seed === undefined ? '' : `; seed ${figures.seed}`}`,
     '0',
   )
 }

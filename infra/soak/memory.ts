@@ -8,9 +8,12 @@ import type { FanOrder, FanResult, FanSetup } from '../bench/load/fan.ts'
 import { sleep } from '../bench/processes.ts'
 
 const EVERY_MS = 25
+/** What a start leaves to do, and what it leaves behind, is not the attack's. */
+const CALM_MS = 5000
 
 /** The most memory above the start while `work` runs, MiB. */
 const growth = async <T>(broker: RunningBroker, work: () => Promise<T>): Promise<{ mib: number; result: T }> => {
+  await sleep(CALM_MS)
   const before = memoryOf(broker.pids)
   let most = before
   const look = () => (most = Math.max(most, memoryOf(broker.pids)))
@@ -91,7 +94,10 @@ export const slowloris = async (broker: RunningBroker, atMost = 12): Promise<num
 }
 
 /** QoS 1 for a durable subscriber that is away, as fast as it is taken: memory gained, and what was acknowledged. */
-export const flood = async (broker: RunningBroker, ms = 10_000): Promise<{ mib: number; acked: number }> => {
+export const flood = async (
+  broker: RunningBroker,
+  ms = 10_000,
+): Promise<{ mib: number; acked: number; problem: string | undefined }> => {
   const { entrance } = broker
   const setup: FanSetup = { entrance, publishers: 10, subscribers: 0, sleepers: 1, qos: 1 }
   const generator = await load<FanSetup, FanOrder, FanResult>('fan.ts', setup)
@@ -99,8 +105,12 @@ export const flood = async (broker: RunningBroker, ms = 10_000): Promise<{ mib: 
     // What the hub needs for traffic at all is not the queue's.
     await generator.ask({ ms: 1000, window: 100 })
     const { mib, result } = await growth(broker, () => generator.ask({ ms, window: 1000 }, ms + 60_000))
-    await generator.ask({ ms: 0 })
-    return { mib, acked: result.acked }
+    // The owner of the queue comes back and wants none of it.
+    const problem = await generator.ask({ ms: 0 }).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    )
+    return { mib, acked: result.acked, problem }
   } finally {
     await generator.stop()
   }

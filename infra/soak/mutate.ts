@@ -8,6 +8,7 @@ export interface MutateFigures {
   packets: number
   connections: number
   hanging: number
+  answered: number
   /** 1 when the broker's process ended. */
   crashes: number
   /** Rounds after which a legal message did not make its way. */
@@ -39,7 +40,15 @@ export const mutate = async (
   broker: RunningBroker,
   { packets, seed, say }: { packets: number; seed: number; say: (line: string) => void },
 ): Promise<MutateFigures> => {
-  const sum: MutateFigures = { packets: 0, connections: 0, hanging: 0, crashes: 0, deaf: 0, seed: undefined }
+  const sum: MutateFigures = {
+    packets: 0,
+    connections: 0,
+    hanging: 0,
+    answered: 0,
+    crashes: 0,
+    deaf: 0,
+    seed: undefined,
+  }
   for (let round = 0; sum.packets < packets && sum.crashes === 0; round++) {
     const mine = seed + round
     const setup: MutationsSetup = { entrance: broker.entrance, seed: mine }
@@ -49,6 +58,7 @@ export const mutate = async (
       sum.packets += result.packets
       sum.connections += result.connections
       sum.hanging += result.hanging
+      sum.answered += result.answered
     } finally {
       await child.stop()
     }

@@ -16,11 +16,17 @@ export interface MutationsResult {
   connections: number
   /** Connections that did not end although our half was closed, within five seconds. */
   hanging: number
+  /** Connections on which the broker answered at all: the others did not get past their CONNECT. */
+  answered: number
 }
 
-const LANES = 48
+const LANES = 64
 const PER_CONNECTION = 8
 const END_MS = 5000
+const SILENCE_MS = 200
+/** Between the halves of a packet that is cut, and before our half is closed. */
+const PIECE_MS = 5
+const MOMENT_MS = 30
 
 /** A small, fast generator of reproducible numbers in [0, 1): mulberry32. */
 const randomFrom = (seed: number) => {
@@ -130,27 +136,35 @@ const mutator = (random: () => number) => {
   return { below, change, several }
 }
 
-/** Sends it, closes our half, and waits until the broker closes its own. False when it does not. */
-const deliver = (port: number, address: string, pieces: readonly Buffer[]): Promise<boolean> =>
+/** Logs in, sends the rest when the broker has answered, gives it a moment, closes our half and waits for the broker's. */
+const deliver = (
+  { port, address }: { port: number; address: string },
+  hello: Buffer,
+  pieces: readonly Buffer[],
+): Promise<{ hangs: boolean; isAnswered: boolean }> =>
   new Promise((done) => {
-    let hangs = false
-    const socket = connect({ port, host: '127.0.0.1', localAddress: address })
+    let [hangs, isSent] = [false, false]
+    const socket = connect({ port, host: '127.0.0.1', localAddress: address, noDelay: true })
     const late = setTimeout(() => {
       hangs = true
       socket.destroy()
     }, END_MS)
+    const rest = () => {
+      if (isSent || socket.destroyed) return
+      isSent = true
+      for (const [i, piece] of pieces.entries()) setTimeout(() => socket.writable && socket.write(piece), i * PIECE_MS)
+      setTimeout(() => socket.end(), MOMENT_MS)
+    }
+    // Whoever sent a wild CONNECT may get no answer, and sends all the same.
+    const unanswered = setTimeout(rest, SILENCE_MS)
     socket.on('error', () => {})
     socket.on('close', () => {
       clearTimeout(late)
-      done(!hangs)
+      clearTimeout(unanswered)
+      done({ hangs, isAnswered: socket.bytesRead > 0 })
     })
-    socket.resume()
-    const [first = Buffer.alloc(0), rest] = pieces
-    if (rest === undefined) socket.end(first)
-    else {
-      socket.write(first)
-      setImmediate(() => socket.end(rest))
-    }
+    socket.on('data', rest)
+    socket.write(hello)
   })
 
 serve<MutationsSetup, MutationsOrder, MutationsResult>(async ({ entrance, seed }) => {
@@ -158,14 +172,14 @@ serve<MutationsSetup, MutationsOrder, MutationsResult>(async ({ entrance, seed }
   const login = username === undefined ? {} : { username, password: Buffer.from(password ?? '') }
 
   return async ({ packets }) => {
-    const sum: MutationsResult = { packets: 0, connections: 0, hanging: 0 }
+    const sum: MutationsResult = { packets: 0, connections: 0, hanging: 0, answered: 0 }
     const lane = async (_: unknown, i: number) => {
       const { below, change, several } = mutator(randomFrom(seed * LANES + i))
       for (let sent = 0; sent < packets / LANES;) {
         const { hello, others } = legal(below(2) === 0 ? 4 : 5, login, `bench-z${i}`)
         const isWildHello = below(8) === 0
         const n = 1 + below(PER_CONNECTION)
-        const bytes = Buffer.concat([isWildHello ? change(hello) : hello, ...several(others, n)])
+        const bytes = Buffer.concat(several(others, n))
         const at = below(bytes.length)
         // In one piece, or cut somewhere.
         const pieces = below(3) > 0 ? [bytes] : [bytes.subarray(0, at), bytes.subarray(at)]
@@ -173,7 +187,9 @@ serve<MutationsSetup, MutationsOrder, MutationsResult>(async ({ entrance, seed }
         const address = `127.${1 + below(250)}.${below(250)}.${1 + below(250)}`
         sent += n + (isWildHello ? 1 : 0)
         sum.connections++
-        if (!(await deliver(port, address, pieces))) sum.hanging++
+        const { hangs, isAnswered } = await deliver({ port, address }, isWildHello ? change(hello) : hello, pieces)
+        if (hangs) sum.hanging++
+        if (isAnswered) sum.answered++
       }
       sum.packets += Math.ceil(packets / LANES)
     }

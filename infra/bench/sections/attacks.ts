@@ -113,7 +113,7 @@ export const attacks = async (floodMs: number): Promise<Section> => {
             rounded(figures.early.takenMb),
             figures.slow >= NOT_CLOSED_S ? `not within ${NOT_CLOSED_S}` : rounded(figures.slow),
             `+${rounded(figures.queue.mib)}`,
-            String(figures.queue.acked),
+            `${figures.queue.acked}${figures.queue.problem === undefined ? '' : `; then ${figures.queue.problem}`}`,
             figures.alive ? 'yes' : 'no',
           ],
     ),
