@@ -1,5 +1,5 @@
 // The access rules of a Mosquitto that carries the hub's messages: only the hub writes commands and results, each device only its own topics.
-import { deviceTopics, reservedRoots } from '../access/policy.ts'
+import { reservedRoots } from '../access/policy.ts'
 import { contains, overlaps } from '../bus/filters.ts'
 import { nativeCommands } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
@@ -34,7 +34,9 @@ export const mosquittoAcl = ({ hubUser, table, credentials }: AclParts): string 
   for (const { username, device, topics } of credentials) {
     const own = `${prefix}/devices/${device}`
     lines.push('', `user ${username}`, `topic read ${own}/#`)
-    lines.push(...deviceTopics.publish.map((leaf) => `topic write ${own}/${leaf}`))
+    for (const [key, { by }] of table.rows) {
+      if (by === 'owner') lines.push(`topic write ${table.filterOf(key, { device })}`)
+    }
     for (const filter of topics) lines.push(...granted(filter, table))
   }
   return `${lines.join('\n')}\n`

@@ -98,6 +98,8 @@ export const openBridge = (options: BridgeOptions): Bridge => {
   })
   let replay: Replay | undefined
   let known: Known = new Map()
+  /** What crossed either way since the line is up. */
+  const crossed = new Set<string>()
 
   const refuse = (topic: string, why: string, isBypass: boolean): void => {
     counts.refused++
@@ -133,7 +135,7 @@ export const openBridge = (options: BridgeOptions): Bridge => {
       refuse(topic, 'it must not be retained there', false)
       return done()
     }
-    if (!loops.passes('in', topic, payload)) {
+    if (!loops.passes('in', { topic, payload, qos })) {
       counts.looped++
       return done()
     }
@@ -150,6 +152,7 @@ export const openBridge = (options: BridgeOptions): Bridge => {
       counts.refused++
       return done()
     }
+    if (replay?.isOn === true) crossed.add(topic)
     // Listeners hear it in a later turn, the one below too.
     entered.add(envelope)
     Promise.all([kept.promise, broker.deliver(envelope)]).then(
@@ -160,6 +163,7 @@ export const openBridge = (options: BridgeOptions): Bridge => {
 
   const send = (envelope: Pick<Envelope, 'topic' | 'payload' | 'qos' | 'retain'>): void => {
     const { topic, payload, qos, retain } = envelope
+    if (replay?.isOn === true) crossed.add(topic)
     const message = { topic, payload, qos, retain }
     if (qos === 0) return void line.send(message)
     const until = untilOf(table.match(topic), payload)
@@ -172,7 +176,7 @@ export const openBridge = (options: BridgeOptions): Bridge => {
   const leave = (envelope: Envelope): void => {
     if (entered.has(envelope) || left.has(envelope)) return
     left.add(envelope)
-    if (loops.passes('out', envelope.topic, envelope.payload)) send(envelope)
+    if (loops.passes('out', envelope)) send(envelope)
     else counts.looped++
   }
 
@@ -180,7 +184,8 @@ export const openBridge = (options: BridgeOptions): Bridge => {
   const fillIn = (there: ReadonlySet<string>): void => {
     for (const filter of filters.out) {
       for (const envelope of bus.retained(filter)) {
-        if (envelope.bad || there.has(envelope.topic) || outbox.holds(envelope.topic)) continue
+        if (envelope.bad || there.has(envelope.topic) || crossed.has(envelope.topic) || outbox.holds(envelope.topic))
+          continue
         send({ ...envelope, qos: envelope.qos === 0 ? 1 : envelope.qos, retain: true })
       }
     }
@@ -202,6 +207,7 @@ export const openBridge = (options: BridgeOptions): Bridge => {
     up({ isPresent }) {
       state.up()
       replay?.stop()
+      crossed.clear()
       known = new Map(
         filters.in.flatMap((filter) => bus.retained(filter)).map(({ topic, payload }) => [topic, payload]),
       )

@@ -1,6 +1,7 @@
 // Recognises what comes back: a broker that knows no "no local" (MQTT 3.1.1) sends the hub its own messages too, and two bridges can make a circle.
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { remember } from './remember.ts'
 
 /** How long an echo is waited for: a line may break between the message and its echo. */
 const ECHO_MS = 600_000
@@ -26,14 +27,7 @@ export const openEchoes = (clock: Pick<Clock, 'now'>): Echoes => {
   return {
     sent(topic, payload) {
       const key = keyOf(topic, payload)
-      const times = (known.get(key)?.times ?? 0) + 1
-      known.delete(key)
-      if (known.size >= MOST)
-        for (const oldest of known.keys()) {
-          known.delete(oldest)
-          break
-        }
-      known.set(key, { times, at: clock.now() })
+      remember(known, key, { times: (known.get(key)?.times ?? 0) + 1, at: clock.now() }, MOST)
     },
     isEcho(topic, payload) {
       const key = keyOf(topic, payload)
@@ -47,11 +41,11 @@ export const openEchoes = (clock: Pick<Clock, 'now'>): Echoes => {
 
 export interface LoopGuard {
   /** The message goes out, or comes in. False: it has gone around too often and is to be dropped. */
-  passes(direction: 'in' | 'out', topic: string, payload: Buffer): boolean
+  passes(direction: 'in' | 'out', message: { topic: string; payload: Buffer; qos: 0 | 1 | 2 }): boolean
 }
 
-/** The same topic and payload this often in each direction within the window is a circle, not a device. */
-const ROUNDS = 5
+/** The same topic and payload more often than this in one direction within the window is a circle, not a device. */
+const ROUNDS = { 0: 1000, 1: 100, 2: 100 } as const
 const WINDOW_MS = 10_000
 
 interface Rounds {
@@ -60,28 +54,21 @@ interface Rounds {
   since: number
 }
 
-/** For what "no local" does not see: a third party that carries messages back. */
+/** For what "no local" does not see: a third party that carries messages back. `suspected` is told once per window. */
 export const openLoopGuard = (clock: Pick<Clock, 'now'>, suspected: (topic: string) => void): LoopGuard => {
   const seen = new Map<string, Rounds>()
   return {
-    passes(direction, topic, payload) {
+    passes(direction, { topic, payload, qos }) {
       const key = keyOf(topic, payload)
       const now = clock.now()
       let rounds = seen.get(key)
       if (rounds === undefined || now - rounds.since > WINDOW_MS) {
         rounds = { in: 0, out: 0, since: now }
-        seen.delete(key)
-        if (seen.size >= MOST)
-          for (const oldest of seen.keys()) {
-            seen.delete(oldest)
-            break
-          }
-        seen.set(key, rounds)
+        remember(seen, key, rounds, MOST)
       }
-      rounds[direction]++
-      if (rounds.in <= ROUNDS || rounds.out <= ROUNDS) return true
-      if (rounds[direction] === ROUNDS + 1) suspected(topic)
-      return false
+      const round = ++rounds[direction]
+      if (round === ROUNDS[qos] + 1) suspected(topic)
+      return round <= ROUNDS[qos]
     },
   }
 }

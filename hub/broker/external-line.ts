@@ -129,6 +129,8 @@ export const openLine = (options: LineOptions): Line => {
   const counts: LineCounts = { connects: 0, received: 0, sent: 0, dropped: 0, refused: 0 }
   let protocol: 4 | 5 = 5
   let mute = 0
+  /** It said itself that it knows no MQTT 5. */
+  let isOld = false
   let failures = 0
   let client: MqttClient | undefined
   let life: Life | undefined
@@ -254,11 +256,12 @@ export const openLine = (options: LineOptions): Line => {
     const broke = codeOf(problem)
     // Too old for MQTT 5: it says so, or ends the connection without a word, or answers in a form that is none of MQTT 5.
     if (!wasAnswered && broke === undefined) mute++
-    if (protocol === 5 && (isVersionRefused(problem) || mute >= MUTE_ENDINGS)) {
+    if (isVersionRefused(problem)) isOld = true
+    if (protocol === 5 && (isOld || mute >= MUTE_ENDINGS)) {
       protocol = 4
       mute = 0
       log.info('line-older-protocol', { to: address.said, protocol })
-    } else if (mute >= MUTE_ENDINGS) {
+    } else if (!isOld && (wasUp || mute >= MUTE_ENDINGS)) {
       protocol = 5
       mute = 0
     }

@@ -22,9 +22,9 @@ export const openLineHealth = (
   let wrong: string | undefined = 'The line is being made.'
   const say = () => {
     for (const [kind, { at }] of notes) if (now() - at > NOTE_MS) notes.delete(kind)
-    const [first] = notes.values()
+    const said = [...notes.values()].map(({ sentence }) => sentence).join(' ')
     if (wrong !== undefined) health.set(part, 'unhealthy', `${wrong} ${more()}`.trim())
-    else if (first !== undefined) health.set(part, 'degraded', first.sentence)
+    else if (said !== '') health.set(part, 'degraded', said)
     else health.set(part, 'healthy')
   }
   const timer = setInterval(say, LOOK_MS)

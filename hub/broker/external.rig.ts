@@ -1,6 +1,7 @@
 // A real Mosquitto for tests: on a free port of 127.0.0.1, with users and rules, to be killed and started again on the same port.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../testing/hub.ts'
@@ -98,4 +99,30 @@ export const mosquitto = async (): Promise<Mosquitto> => {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+const CONNECT = 0x10
+/** CONNACK of 3.1.1: unacceptable protocol version (table 3.1). */
+const UNACCEPTABLE = Buffer.from([0x20, 0x02, 0x00, 0x01])
+
+/** The broker on `port` as if it knew MQTT 3.1.1 only. Resolves to the port of this stand-in. */
+export const olderThan5 = async (port: number): Promise<{ port: number; close(): void }> => {
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', (first) => {
+      // Fixed header, remaining length of one or two bytes, 00 04 'MQTT', level.
+      const level = first[0] === CONNECT ? first[first.indexOf('MQTT') + 4] : undefined
+      if (level !== 4) return void socket.end(UNACCEPTABLE)
+      const beyond = connect(port, '127.0.0.1')
+      beyond.on('error', () => socket.destroy())
+      beyond.on('close', () => socket.destroy())
+      socket.on('close', () => beyond.destroy())
+      beyond.write(first)
+      socket.pipe(beyond).pipe(socket)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return { port: address.port, close: () => server.close() }
 }

@@ -74,12 +74,15 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
     return waiting === 0 ? '' : `${waiting} messages wait for it.`
   })
   let replay: Replay | undefined
+  /** Retained topics that were published either way since the line is up. */
+  const fresh = new Set<string>()
   let session = { isPresent: true, since: 0 }
   const { promise: first, resolve: begun } = Promise.withResolvers<void>()
 
   const keep = (topic: string, payload: Buffer, mine: boolean): void => {
     if (payload.length === 0) last.delete(topic)
     else last.set(topic, payload)
+    if (replay?.isOn === true) fresh.add(topic)
     if (mine && payload.length > 0) ours.add(topic)
     else ours.delete(topic)
   }
@@ -176,7 +179,7 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
   /** The other broker has lost its memory: what the hub says of itself and of its plugins' devices is said again. */
   const restore = (there: ReadonlySet<string>): void => {
     for (const [topic, payload] of last) {
-      if (there.has(topic) || !isOurs(topic) || outbox.holds(topic)) continue
+      if (there.has(topic) || fresh.has(topic) || !isOurs(topic) || outbox.holds(topic)) continue
       outbox
         .add({ topic, payload, qos: 1, retain: true })
         .catch((error: unknown) => warn('external-not-stored', 'outbox', { why: reasonOf(error) }))
@@ -201,6 +204,7 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
       session = { isPresent, since: clock.now() }
       state.up()
       replay?.stop()
+      fresh.clear()
       replay = openReplay((there) => {
         if (!isPresent) restore(there)
         begun()
