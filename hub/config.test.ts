@@ -47,6 +47,8 @@ test.each([
   [{}, { TOPIC_PREFIX: 'a/#' }, /TOPIC_PREFIX/],
   [{}, { ADMIN_USER: 'ada' }, /belong together/],
   [{}, { CONFIG_FILE: 'nowhere.yaml' }, /not there/],
+  [{}, { BROKER_URL: 'mqtt://a', BRIDGE_URL: 'mqtt://b' }, /exclude each other/],
+  [{ 'millrace.yaml': 'bridge: { both: [] }' }, {}, /'both': not known/],
   [{ 'millrace.yaml': 'a: [' }, {}, /is not valid/],
 ])('what is wrong is named: %o %o', (files, environment, says) => {
   expect(() => readConfig(environment as Record<string, string>, folder(files as Record<string, string>))).toThrow(says)
@@ -58,6 +60,12 @@ test('a secret in a wrong configuration is not repeated in the error', () => {
   )
   expect(error).toMatch(/MQTT_PORT/)
   expect(error).not.toMatch(/hunter/)
+})
+
+test('the password in the address of a broker cannot be printed', () => {
+  const config = readConfig({ BROKER_URL: 'mqtt://hub:hunter22222@127.0.0.1' }, folder())
+  expect(config.BROKER_URL?.reveal()).toContain('hunter22222')
+  expect(`${JSON.stringify(config)} ${String(config.BROKER_URL)}`).not.toContain('hunter')
 })
 
 const thrownBy = (work: () => unknown): string => {

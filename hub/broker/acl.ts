@@ -78,6 +78,7 @@ export const aclAdvice = (hubUser: string, users: readonly string[]): string =>
     '  password_file /etc/mosquitto/passwd',
     '  persistence true',
     '  max_queued_messages 100000',
+    '  set_tcp_nodelay true',
     '',
     'The hub keeps passwords as hashes only, so set one for each user; the device gets the same:',
     '',

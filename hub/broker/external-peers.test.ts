@@ -10,7 +10,7 @@ import { ADMIN, ROOT, testHub, type TestHub } from '../testing/hub.ts'
 import { type Login, outsider, type Outsider, type Wire } from '../testing/outsider.ts'
 import { eventually } from '../testing/until.ts'
 import { aclOf } from './acl-cli.ts'
-import { MISSING, mosquitto, type Mosquitto, WHY } from './external.rig.ts'
+import { MISSING, mosquitto, type Mosquitto, olderThan5, WHY } from './external.rig.ts'
 
 const HUB = { user: 'hub', password: 'p@ss:w/rd' }
 const URL_OF = ({ port }: Mosquitto) => `mqtt://${HUB.user}:${encodeURIComponent(HUB.password)}@127.0.0.1:${port}`
@@ -359,5 +359,47 @@ describe.skipIf(MISSING.length > 0)(`Mosquitto that dies${WHY}`, () => {
     expect(wire.heard.map(({ topic }) => topic).filter((topic) => topic.endsWith('/cmd'))).toEqual([])
     const told = await hub.api<{ items: { type: string }[] }>('/api/errors')
     expect(told.body.items.map(({ type }) => type)).toContain('OutboxDropped')
+  })
+})
+
+describe.skipIf(MISSING.length > 0)(`a broker that knows MQTT 3.1.1 only${WHY}`, () => {
+  test('the hub tells its own messages from those of others', { timeout: 30_000 }, async () => {
+    const peer = await mosquitto()
+    await peer.start()
+    const older = await olderThan5(peer.port)
+    const hub = await testHub({ env: { BROKER_URL: `mqtt://127.0.0.1:${older.port}` } })
+    const out = at(peer, hub)
+    try {
+      await healthy(hub)
+      const device = await out.mqtt({ clientId: 'lamp' })
+      for (const leaf of ['cmd', 'result']) await device.subscribe(`jarvis/devices/lamp/${leaf}`)
+      await device.publish('jarvis/devices/lamp/about', LAMP, { retain: true })
+      await eventually(
+        () => hub.api('/api/devices/lamp'),
+        ({ status }) => status === 200,
+      )
+      for (const intent of ['light.turn_on', 'light.turn_off']) {
+        const { body } = await hub.api<{ commandId: string }>('/api/device/lamp/command', { json: { intent } })
+        await device.hears(({ topic, text }) => topic.endsWith('/cmd') && text.includes(body.commandId))
+        await device.publish('jarvis/devices/lamp/ack', { id: body.commandId, status: 'done' })
+        await device.hears(({ topic, text }) => topic.endsWith('/result') && text.includes(body.commandId))
+      }
+      const types = async () =>
+        (await hub.api<{ items: { type: string }[] }>('/api/errors')).body.items.map(({ type }) => type)
+      // An event of the device's own that comes after the echoes: when it is in the journal, they have been judged.
+      await device.publish('jarvis/devices/lamp/event', { type: 'end' })
+      await eventually(
+        () => hub.api<{ items: object[] }>('/api/journal?topic=jarvis/devices/lamp/event'),
+        ({ body }) => body.items.length > 0,
+      )
+      expect(await types()).not.toContain('GateBypassed')
+      await device.publish('jarvis/devices/lamp/cmd', { id: 'foreign', intent: 'light.turn_on' })
+      await eventually(types, (all) => all.includes('GateBypassed'), { everyMs: 300 })
+    } finally {
+      await out.leave()
+      await hub.close()
+      older.close()
+      await peer.remove()
+    }
   })
 })
