@@ -324,3 +324,74 @@ test('what a client owes in QoS 2 is bounded by the Receive Maximum it was told;
   await within(2000, 'the end', raw.closed)
   expect(hub.intake.accepted).toHaveLength(60)
 })
+
+test('a client that is cut again and again gets everything: QoS 1 in order, QoS 2 once and in order', async () => {
+  await using site = await restartable()
+  let hub = await site.start()
+  let seed = 11
+  const below = (n: number) => (seed = (seed * 48_271) % 2_147_483_647) % n
+  const got: { 1: string[]; 2: string[] } = { 1: [], 2: [] }
+  let twice = 0
+  // What a client keeps of its session: QoS 2 messages it has and the broker has not released.
+  const held = new Set<number>()
+  const TOTAL = 3000
+  let sent = 0
+  const said: Promise<void>[] = []
+  const connected = async () => {
+    const raw = await rawClient(hub.port, 5)
+    raw.onPacket((packet) => {
+      const messageId = packet.messageId ?? 0
+      if (packet.cmd === 'publish' && packet.qos === 1) {
+        const text = packet.payload.toString()
+        if (got[1].includes(text)) {
+          expect(packet.dup).toBe(true)
+          twice++
+        } else got[1].push(text)
+        raw.send({ cmd: 'puback', messageId })
+      } else if (packet.cmd === 'publish') {
+        if (!held.has(messageId)) got[2].push(packet.payload.toString())
+        held.add(messageId)
+        raw.send({ cmd: 'pubrec', messageId })
+      } else if (packet.cmd === 'pubrel') {
+        held.delete(messageId)
+        raw.send({ cmd: 'pubcomp', messageId })
+      }
+    })
+    const properties = { sessionExpiryInterval: 1000, receiveMaximum: 1 + below(40) }
+    raw.send(connectPacket('ada', 5, { clean: false, properties }))
+    await raw.next('connack')
+    raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'load/#', qos: 2, rh: 2 }] })
+    await raw.next('suback')
+    return raw
+  }
+  let raw = await connected()
+  while (sent < TOTAL) {
+    const batch = 1 + below(150)
+    for (let i = 0; i < batch && sent < TOTAL; i++, sent++)
+      said.push(say(hub, 'load/x', `${sent}`, sent % 2 === 0 ? 1 : 2))
+    for (let turns = below(8); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+    const fate = below(4)
+    if (fate === 0) {
+      raw.socket.destroy()
+      if (below(2)) await until('it is gone', () => hub.broker.clients().length === 0)
+      raw = await connected()
+    } else if (fate === 1) {
+      // Another connection takes over.
+      const before = raw
+      raw = await connected()
+      await before.closed
+    } else if (below(12) === 0) {
+      await Promise.all(said)
+      await hub.stop()
+      hub = await site.start()
+      raw = await connected()
+    }
+  }
+  await Promise.all(said)
+  await until('the queue is empty', () => hub.store.sizes().queued === 0, 15_000)
+  const texts = (qos: 1 | 2) => Array.from({ length: TOTAL / 2 }, (_, i) => `${2 * i + qos - 1}`)
+  expect(got[1]).toEqual(texts(1))
+  expect(got[2]).toEqual(texts(2))
+  expect(twice).toBeGreaterThan(0)
+  raw.socket.destroy()
+})

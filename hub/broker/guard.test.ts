@@ -3,6 +3,7 @@ import { duplexPair } from 'node:stream'
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import { expect, test } from 'vitest'
 import { connectPacket, openTestBroker, rawClient, until, within, type RawClient } from './test-broker.ts'
+import { restartable } from './test-restart.ts'
 
 const bytes = (packet: Packet, protocolVersion: 4 | 5 = 4) => mqttPacket.generate(packet, { protocolVersion })
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
@@ -202,6 +203,7 @@ const session = (version: 4 | 5): Packet[] => {
       subscriptions: [
         { topic: 'a/+', qos: 2 },
         { topic: 'b/#', qos: 1 },
+        { topic: '$share/g/+/b', qos: 1 },
       ],
       ...(properties && { properties: { subscriptionIdentifier: 5 } }),
     },
@@ -237,7 +239,7 @@ const session = (version: 4 | 5): Packet[] => {
     { cmd: 'pubrec', messageId: 5 },
     { cmd: 'pubcomp', messageId: 5 },
     { cmd: 'publish', topic: 'a/b', payload: '', qos: 0, retain: true, dup: false },
-    { cmd: 'unsubscribe', messageId: 6, unsubscriptions: ['a/+'] },
+    { cmd: 'unsubscribe', messageId: 6, unsubscriptions: ['a/+', '$share/g/+/b'] },
     { cmd: 'pingreq' },
     { cmd: 'disconnect', ...(properties && { reasonCode: 4, properties: { sessionExpiryInterval: 10 } }) },
   ]
@@ -245,7 +247,7 @@ const session = (version: 4 | 5): Packet[] => {
 
 test('10,000 mutated packets do not hurt it', { timeout: Number(process.env['FUZZ_MS'] ?? 60_000) }, async () => {
   const rounds = Number(process.env['FUZZ'] ?? 4000)
-  await using hub = await openTestBroker({
+  await using site = await restartable({
     limits: {
       connections: 1e9,
       connectionsPerAddress: 1e9,
@@ -254,6 +256,7 @@ test('10,000 mutated packets do not hurt it', { timeout: Number(process.env['FUZ
       loginFailures: 1e9,
     },
   })
+  const hub = await site.start()
   const seed = Number(process.env['FUZZ_SEED'] ?? 42)
   const random = randomFrom(seed)
   const below = (n: number) => Math.floor(random() * n)
@@ -280,9 +283,20 @@ test('10,000 mutated packets do not hurt it', { timeout: Number(process.env['FUZ
     hub.broker.handle(theirs, `10.${round >> 16}.${(round >> 8) & 255}.${round & 255}`)
     ours.on('error', () => {})
     ours.resume()
+    const properties = {
+      receiveMaximum: 2,
+      topicAliasMaximum: 3,
+      maximumPacketSize: 60,
+      sessionExpiryInterval: below(2) * 9,
+    }
     const will = { topic: 'w', payload: Buffer.from('x'), qos: 1 as const, retain: false }
     const connect = bytes(
-      connectPacket('wild', version, { clientId: `f${round % 40}`, clean: round % 40 > 3, will }),
+      connectPacket('wild', version, {
+        clientId: `f${round % 40}`,
+        clean: round % 40 > 3,
+        will,
+        ...(version === 5 && { properties }),
+      }),
       version,
     )
     const rest = session(version).map((packet) => bytes(packet, version))
