@@ -132,6 +132,7 @@ export const fileSettings = z.strictObject({
     .strictObject({
       connections: bounded(1, 1_000_000, 20_000, 'MQTT connections at once'),
       connectionsPerAddress: bounded(1, 1_000_000, 512, 'Of one address'),
+      sessionsPerPrincipal: bounded(1, 10_000, 32, 'Lasting sessions of one device or person'),
       packetKiB: bounded(16, 262_144, 1024, 'Largest packet after login'),
       queueMessages: bounded(1, 10_000_000, 1_000_000, 'Messages kept for one client that is offline'),
       queueMiB: bounded(1, 65_536, 1024, 'The same in size'),

@@ -78,6 +78,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
 
   const owners = openOwners({
     most: limits.pendingSessions,
+    mostOfOne: limits.sessionsPerOrigin,
     live: (id) => engine.clients[id]?.peer?.origin,
     store: persistence,
     failed: (error) => broken('owner', error),

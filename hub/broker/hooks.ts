@@ -238,9 +238,13 @@ export const openHooks = (parts: HookParts): Hooks => {
         return { reason: `the will may not be published: ${verdict.reason}`, code: CONNACK.notAuthorized }
       will.origin = origin
     }
-    if (link.id !== null && !parts.owners.claim(link.id, origin, !link.clean)) {
-      return { reason: 'this client id has a session of somebody else', code: CONNACK.badClientId }
-    }
+    const place = link.id === null ? 'yes' : parts.owners.claim(link.id, origin, !link.clean)
+    if (place === 'taken') return { reason: 'this client id has a session of somebody else', code: CONNACK.badClientId }
+    if (place === 'full')
+      return {
+        reason: `it holds ${limits.sessionsPerOrigin} lasting sessions already: end some, or connect with a clean one`,
+        code: CONNACK.unavailable,
+      }
     peer.principal = principal
     peer.origin = origin
     return undefined

@@ -26,6 +26,8 @@ export interface BrokerLimits {
   waitingOutbound: number
   sessionExpirySeconds: number
   pendingSessions: number
+  /** Lasting sessions of one principal (`press`, `press-2`, …). */
+  sessionsPerOrigin: number
   /** Longest keep alive granted to MQTT 5 clients. Older ones cannot be told, so for them TCP keep-alive watches. */
   keepaliveSeconds: number
   /** From TCP connection to CONNECT. */
@@ -69,6 +71,7 @@ export const DEFAULT_LIMITS: Readonly<BrokerLimits> = {
   waitingOutbound: 1000,
   sessionExpirySeconds: 7 * 24 * 3600,
   pendingSessions: 10_000,
+  sessionsPerOrigin: 32,
   keepaliveSeconds: 3600,
   connectTimeout: 5000,
   hookTimeout: 5000,

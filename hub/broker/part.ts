@@ -78,6 +78,7 @@ const openEmbedded = ({ config, log, health, clock, access, sessions }: Above, i
     limits: {
       connections: config.file.broker.connections,
       connectionsPerAddress: config.file.broker.connectionsPerAddress,
+      sessionsPerOrigin: config.file.broker.sessionsPerPrincipal,
       packet: config.file.broker.packetKiB * 1024,
     },
     log: log.of('broker'),
