@@ -138,6 +138,16 @@ describe.skipIf(MISSING.length > 0).each([
     await ask(here, 'light.turn_off')
   })
 
+  test('nothing of its own comes back: each message is in the journal once, and no command is taken for a foreign one', async () => {
+    const { body } = await hub.api<Items<{ payload: object }>>('/api/journal?topic=jarvis/devices/lamp/state')
+    expect(body.items.map(({ payload }) => JSON.stringify(payload)).sort()).toEqual([
+      '{"at":"hub again"}',
+      '{"at":"hub"}',
+      '{"at":"mosquitto"}',
+    ])
+    expect((await errorsOf(hub)).map(({ type }) => type)).not.toContain('GateBypassed')
+  })
+
   test('facts come in as the bridge, and reach clients of the hub', async () => {
     await here.subscribe('zigbee2mqtt/#')
     const plug = await out.mqtt({ clientId: 'plug' })

@@ -269,7 +269,7 @@ describe('the line', () => {
     ])
   })
 
-  test('one message the other broker chokes on is given up after five times; the next ones pass', async () => {
+  test('one message the other broker chokes on is given up after ten times; those beside it pass', async () => {
     const it = await rig({
       published: ({ topic }, socket) => {
         if (topic !== 'poison') return 0
@@ -278,14 +278,33 @@ describe('the line', () => {
       },
     })
     await post(it, say(1, { topic: 'poison' }))
-    await post(it, say(2))
+    for (const n of [2, 3]) await post(it, say(n))
     await come(
       () => it.outbox.sizes().waiting,
       (waiting) => waiting === 0,
     )
-    expect(it.refused).toEqual(['poison: the line broke 5 times when it was sent'])
-    expect(it.fake.published.filter(({ topic }) => topic === 'poison')).toHaveLength(5)
-    expect(it.fake.published.at(-1)?.text).toBe('2')
+    expect(it.refused).toEqual(['poison: the broker hung up 10 times when it got it'])
+    expect(it.fake.published.filter(({ topic }) => topic === 'poison')).toHaveLength(11)
+    expect(it.fake.published.slice(-2).map(({ text }) => text)).toEqual(['2', '3'])
+  })
+
+  test('a broker that dies nine times over the first message and then lives has all, in order', async () => {
+    let deaths = 0
+    const it = await rig({
+      published: (_, socket) => {
+        if (deaths === 9) return 0
+        deaths++
+        socket.destroy()
+        return undefined
+      },
+    })
+    for (const n of [1, 2, 3]) await post(it, say(n))
+    await come(
+      () => it.outbox.sizes().waiting,
+      (waiting) => waiting === 0,
+    )
+    expect(it.refused).toEqual([])
+    expect(it.fake.published.slice(-3).map(({ text }) => text)).toEqual(['1', '2', '3'])
   })
 
   test('refused by the other broker (no right), or too large for it: told of, not tried again', async () => {

@@ -34,8 +34,8 @@ export interface LineLimits {
   packet: number
   /** Messages sent and not acknowledged, in each direction, unless the other broker wants fewer. */
   window: number
-  /** A message after which the line broke this often in a row is given up. */
-  tries: number
+  /** A message is given up when the other broker hangs up this often in a row right after it got it, alone. */
+  breaks: number
 }
 
 export const LINE_LIMITS: LineLimits = {
@@ -47,7 +47,7 @@ export const LINE_LIMITS: LineLimits = {
   sessionS: 7 * 24 * 3600,
   packet: 2 ** 20,
   window: 100,
-  tries: 5,
+  breaks: 10,
 }
 
 export interface LineOptions {
@@ -107,6 +107,8 @@ const GOODBYE_MS = 700
 const MUTE_ENDINGS = 3
 /** A message that expires sooner than this is sent with its expiry (MQTT 5, 3.3.2.3.3); longer ones live by the outbox. */
 const SHORT_LIVED_MS = 3_600_000
+/** Hanging up this soon after a message may be because of it; later it is the network, or the broker itself. */
+const SOON_MS = 2000
 const FAILURE = 0x80
 const QUOTA = 0x97
 /** Given to mqtt.js in place of an answer: go on reading, the acknowledgement is ours. */
@@ -118,6 +120,10 @@ interface Life {
   largest: number
   mayRetain: boolean
   mostQos: 0 | 1 | 2
+  /** The line broke with messages on their way: one by one, until the first is acknowledged, to see whether it is the cause. */
+  isCareful: boolean
+  /** The hub itself hung up. */
+  isOver: boolean
   flying: Map<Waiting, number>
 }
 
@@ -131,6 +137,7 @@ export const openLine = (options: LineOptions): Line => {
   let mute = 0
   /** It said itself that it knows no MQTT 5. */
   let isOld = false
+  let isCareful = false
   let failures = 0
   let client: MqttClient | undefined
   let life: Life | undefined
@@ -226,6 +233,8 @@ export const openLine = (options: LineOptions): Line => {
         largest: maximumPacketSize ?? Infinity,
         mayRetain: retainAvailable !== false,
         mostQos: maximumQoS === 0 || maximumQoS === 1 ? maximumQoS : 2,
+        isCareful,
+        isOver: false,
         flying: new Map(),
       }
       log.info('line-up', { to: address.said, protocol, isPresent: connack.sessionPresent, ...outbox.sizes() })
@@ -249,6 +258,7 @@ export const openLine = (options: LineOptions): Line => {
 
   const lost = (problem: unknown, wasAnswered: boolean): void => {
     const wasUp = life !== undefined
+    if (life !== undefined) suspect(life, problem)
     client = undefined
     life = undefined
     quiet()
@@ -273,10 +283,20 @@ export const openLine = (options: LineOptions): Line => {
     again = setTimeout(connect, inMs)
   }
 
+  const suspect = ({ flying, isCareful: wasAlone, isOver }: Life, problem: unknown): void => {
+    const [first] = flying
+    if (first === undefined) return
+    isCareful = true
+    const [one, sentAt] = first
+    const isTheirs = problem === undefined || ['ECONNRESET', 'EPIPE'].includes(String(codeOf(problem)))
+    if (wasAlone && !isOver && (isTheirs || typeof codeOf(problem) === 'number') && clock.now() - sentAt < SOON_MS)
+      one.breaks++
+  }
+
   const pump = (): void => {
     const now = life
     if (now === undefined) return
-    while (now.flying.size < now.window) {
+    while (now.flying.size < (now.isCareful ? 1 : now.window)) {
       if (now.flying.size > 0 && now.client.stream.writableLength > HIGH_WATER) return
       const one = outbox.next()
       if (one === undefined) return
@@ -292,11 +312,9 @@ export const openLine = (options: LineOptions): Line => {
     options.refused({ message: one }, why)
   }
 
-  const unfit = (now: Life, { topic, payload, tries }: Waiting): string | undefined => {
-    if (topic.length + payload.length + 64 > now.largest) return `the broker takes at most ${now.largest} bytes`
-    // Only the first in line can be the one the other broker chokes on.
-    if (tries > limits.tries && now.flying.size === 0) return `the line broke ${limits.tries} times when it was sent`
-    return undefined
+  const unfit = ({ largest }: Life, { topic, payload, breaks }: Waiting): string | undefined => {
+    if (topic.length + payload.length + 64 > largest) return `the broker takes at most ${largest} bytes`
+    return breaks < limits.breaks ? undefined : `the broker hung up ${breaks} times when it got it`
   }
 
   const fly = (now: Life, one: Waiting): void => {
@@ -312,7 +330,8 @@ export const openLine = (options: LineOptions): Line => {
     now.client.publish(topic, payload, { qos, retain: one.retain && now.mayRetain, ...expiry }, (error) => {
       if (now !== life || !now.flying.delete(one)) return
       const code = codeOf(error)
-      if (code === QUOTA) return void now.client.stream.destroy()
+      if (code === QUOTA) return hangUp(now)
+      isCareful = now.isCareful = false
       if (error) giveUp(one, reasonOf(error))
       else {
         counts.sent++
@@ -323,11 +342,16 @@ export const openLine = (options: LineOptions): Line => {
     })
   }
 
+  const hangUp = (now: Life): void => {
+    now.isOver = true
+    now.client.stream.destroy()
+  }
+
   const watch = setInterval(() => {
     const [oldest] = life?.flying.values() ?? []
     if (oldest === undefined || clock.now() - oldest < limits.ackMs) return
     log.warn('line-unanswered', { to: address.said, ms: clock.now() - oldest })
-    life?.client.stream.destroy()
+    if (life) hangUp(life)
   }, limits.ackMs / 4)
   watch.unref()
 

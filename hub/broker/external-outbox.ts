@@ -16,8 +16,8 @@ export interface Outgoing {
 export interface Waiting extends Outgoing {
   /** Its place in the order; grows. */
   readonly n: number
-  /** How often it was sent. */
-  tries: number
+  /** How often the line broke right after it was sent, alone. */
+  breaks: number
 }
 
 export interface OutboxBounds {
@@ -77,7 +77,7 @@ export const openOutbox = async ({ store, clock, lost, ...parts }: OutboxParts):
   const topics = new Map<string, number>()
 
   const take = (message: Outgoing, n: number): void => {
-    waiting.push({ ...message, n, tries: 0 })
+    waiting.push({ ...message, n, breaks: 0 })
     bytes += sizeOf(message)
     topics.set(message.topic, (topics.get(message.topic) ?? 0) + 1)
   }
@@ -145,7 +145,6 @@ export const openOutbox = async ({ store, clock, lost, ...parts }: OutboxParts):
     next() {
       for (let one = pull(); one !== undefined; one = pull()) {
         if (one.until === undefined || one.until > clock.now()) {
-          one.tries++
           flying.set(one.n, one)
           return one
         }
