@@ -1,11 +1,11 @@
 // A line to another broker: one MQTT client that comes back by itself, sends its outbox in order and acknowledges what the hub has kept.
-import { connect as connectTcp, type LookupFunction } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { ErrorWithSubackPacket, type IConnackPacket, type ISubscriptionMap, MqttClient } from 'mqtt'
+import type { LookupFunction } from 'node:net'
+import { ErrorWithSubackPacket, type IConnackPacket, type ISubscriptionMap, type MqttClient } from 'mqtt'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
 import type { Log } from '../health/report.ts'
 import { Acks } from './external-acks.ts'
+import { dial, LINE_LIMITS, type LineLimits } from './external-dial.ts'
 import type { Outbox, Outgoing, Waiting } from './external-outbox.ts'
 import type { BrokerAddress } from './external-url.ts'
 import { codeOf, isVersionRefused, sentenceFor, type Whereabouts } from './external-words.ts'
@@ -17,37 +17,6 @@ export interface Arriving {
   qos: 0 | 1 | 2
   /** As it came: whether it is a retained message sent because of a subscription depends on the protocol and `rap`. */
   retain: boolean
-}
-
-export interface LineLimits {
-  /** First and longest pause between attempts, ms. */
-  firstMs: number
-  longestMs: number
-  /** CONNACK and SUBACK have to come within this, ms. */
-  connectMs: number
-  /** PUBACK too. */
-  ackMs: number
-  keepaliveS: number
-  /** How long the other broker keeps the session while the hub is away, s. */
-  sessionS: number
-  /** Largest packet taken, bytes. */
-  packet: number
-  /** Messages sent and not acknowledged, in each direction, unless the other broker wants fewer. */
-  window: number
-  /** A message is given up when the other broker hangs up this often in a row right after it got it, alone. */
-  breaks: number
-}
-
-export const LINE_LIMITS: LineLimits = {
-  firstMs: 1000,
-  longestMs: 60_000,
-  connectMs: 10_000,
-  ackMs: 20_000,
-  keepaliveS: 15,
-  sessionS: 7 * 24 * 3600,
-  packet: 2 ** 20,
-  window: 100,
-  breaks: 10,
 }
 
 export interface LineOptions {
@@ -127,6 +96,8 @@ interface Life {
   flying: Map<Waiting, number>
 }
 
+export type { LineLimits } from './external-dial.ts'
+
 /** Opens the line; the first attempt begins at once. */
 export const openLine = (options: LineOptions): Line => {
   const { address, clientId, variable, outbox, log, clock, random = Math.random } = options
@@ -145,43 +116,11 @@ export const openLine = (options: LineOptions): Line => {
   let closing = false
   let quiet = () => {}
 
-  const stream = () => {
-    const { host, port } = address
-    const at = { host, port, noDelay: true, keepAlive: true, ...(options.lookup ? { lookup: options.lookup } : {}) }
-    if (!address.tls) return connectTcp(at)
-    return connectTls({
-      ...at,
-      ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    })
-  }
-
   const connect = (): void => {
     again = undefined
     let problem: unknown
     let answered = false
-    const one = new MqttClient(stream, {
-      clientId,
-      clean: false,
-      protocolVersion: protocol,
-      keepalive: limits.keepaliveS,
-      connectTimeout: limits.connectMs,
-      reconnectPeriod: 0,
-      resubscribe: false,
-      queueQoSZero: false,
-      timerVariant: 'native',
-      ...(address.username === undefined ? {} : { username: address.username }),
-      ...(address.password === undefined ? {} : { password: address.password.reveal() }),
-      ...(protocol === 5
-        ? {
-            properties: {
-              sessionExpiryInterval: limits.sessionS,
-              maximumPacketSize: limits.packet,
-              receiveMaximum: limits.window,
-            },
-          }
-        : {}),
-    })
+    const one = dial({ address, clientId, protocol, limits, ca: options.ca, lookup: options.lookup })
     client = one
     const cut = (why: string) => {
       problem ??= new Error(why)

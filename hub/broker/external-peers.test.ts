@@ -1,4 +1,5 @@
 // The whole hub with a real Mosquitto as its broker: the way of a command, the rules, a broker that dies, and what came while the hub was away.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import mqtt, { type MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +11,7 @@ import { ADMIN, ROOT, testHub, type TestHub } from '../testing/hub.ts'
 import { type Login, outsider, type Outsider, type Wire } from '../testing/outsider.ts'
 import { eventually } from '../testing/until.ts'
 import { aclOf } from './acl-cli.ts'
+import { testCertificate } from './test-certificate.ts'
 import { MISSING, mosquitto, type Mosquitto, olderThan5, WHY } from './external.rig.ts'
 
 const HUB = { user: 'hub', password: 'p@ss:w/rd' }
@@ -402,4 +404,39 @@ describe.skipIf(MISSING.length > 0)(`a broker that knows MQTT 3.1.1 only${WHY}`,
       await peer.remove()
     }
   })
+})
+
+describe.skipIf(MISSING.length > 0)(`a broker that speaks TLS${WHY}`, () => {
+  test(
+    'its certificate is checked: refused with what to do, and taken with BROKER_CA_FILE',
+    { timeout: 30_000 },
+    async () => {
+      const peer = await mosquitto()
+      const { key, cert } = testCertificate('broker')
+      const [keyFile, certFile] = [join(peer.dir, 'key.pem'), join(peer.dir, 'cert.pem')]
+      writeFileSync(keyFile, key, { mode: 0o600 })
+      writeFileSync(certFile, cert)
+      await peer.start([`keyfile ${keyFile}`, `certfile ${certFile}`])
+      const BROKER_URL = `mqtts://127.0.0.1:${peer.port}`
+      try {
+        const wary = await testHub({ env: { BROKER_URL } })
+        expect(await brokerOf(wary)).toMatchObject({
+          status: 'unhealthy',
+          what: expect.stringMatching(
+            /certificate of mqtts:\/\/127\.0\.0\.1:\d+ is not trusted .*BROKER_CA_FILE/,
+          ) as string,
+        })
+        await wary.close()
+        const hub = await testHub({ env: { BROKER_URL, BROKER_CA_FILE: certFile } })
+        expect(await healthy(hub)).toMatchObject({ status: 'healthy' })
+        await hub.close()
+        const other = `mqtts://localhost:${peer.port}`
+        const strict = await testHub({ env: { BROKER_URL: other, BROKER_CA_FILE: certFile } })
+        expect((await brokerOf(strict))?.what).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID.*the host name it was made for/)
+        await strict.close()
+      } finally {
+        await peer.remove()
+      }
+    },
+  )
 })
