@@ -273,6 +273,10 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
     },
     /** Only those of the web port: the other broker does not say who is connected to it. */
     clients: () => local?.clients() ?? [],
+    disconnect: async (clientId, how) => {
+      await local?.disconnect?.(clientId, how)
+    },
+    lastError: (clientId) => local?.lastError?.(clientId),
     counters() {
       const here = local?.counters() ?? NONE
       const { connects, received, sent, dropped, refused } = line.counts()

@@ -4,6 +4,7 @@ import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Bus } from '../bus/bus.ts'
+import { Recoverable } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
 import { core } from '../topics/core.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
@@ -14,6 +15,9 @@ export const foundPart = ({ config }: Base): Promise<Found> => discoverPlugins(c
 
 export const tablePart = ({ config, found }: Base & { found: Found }): TopicTable =>
   topicTable([core, ...found.topicTables.map(({ rows }) => rows)], config.TOPIC_PREFIX)
+
+const NO_BROKER =
+  'This plugin connects devices of its own to the hub’s broker, and the hub uses another one (BROKER_URL): switch the plugin off, or run the hub’s own broker.'
 
 interface Above extends Base {
   found: Found
@@ -51,7 +55,10 @@ export const pluginsPart = ({
     capabilities: (id) => ({
       credentials: {
         issue: (device) => access.issueCredential(device),
-        broker: () => ({ host: everywhere ? '127.0.0.1' : settings.bind, port: broker.ports.mqtt ?? 0 }),
+        broker: () => {
+          if (broker.ports.mqtt === undefined) throw new Recoverable('UNAVAILABLE', NO_BROKER)
+          return { host: everywhere ? '127.0.0.1' : settings.bind, port: broker.ports.mqtt }
+        },
       },
       peers: { names: () => peers.names(id), get: (name) => peers.of(id, name) },
     }),
