@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '2' },
     rules: { type: 'string', default: '1,50' },
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '1.5' },
   },
 })
 const size = {
@@ -37,7 +37,7 @@ const sections: Record<string, () => Promise<Section | string>> = {
 const chosen = positionals.length > 0 ? positionals : Object.keys(sections)
 const unknown = chosen.filter((name) => sections[name] === undefined)
 if (unknown.length > 0 || !(size.rounds >= 1) || !(size.ms > 0)) {
-  console.error(`npm run bench -- [${Object.keys(sections).join('|')} …] [--rounds 2] [--seconds 2] [--rules 1,50]`)
+  console.error(`npm run bench -- [${Object.keys(sections).join('|')} …] [--rounds 2] [--seconds 1.5] [--rules 1,50]`)
   process.exit(2)
 }
 

@@ -1,8 +1,11 @@
 // Figures of several rounds as a table: medians, lowest and highest, and the ratio against the hub in the same run.
 
-/** The middle one; NaN of none. */
-export const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
+/** The middle one, or the mean of the two in the middle; NaN of none. */
+export const median = (list: readonly number[]): number => {
+  const sorted = [...list].sort((a, b) => a - b)
+  const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
+  return lower === undefined || upper === undefined ? Number.NaN : (lower + upper) / 2
+}
 
 export const rounded = (value: number): string => {
   if (!Number.isFinite(value)) return '–'

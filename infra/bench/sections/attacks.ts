@@ -5,7 +5,7 @@ import { stalled } from '../../soak/stalled.ts'
 import { brokers, type BrokerOptions, type RunningBroker } from '../brokers.ts'
 import { rounded, type Section } from '../table.ts'
 
-const NOT_CLOSED_S = 12
+const NOT_CLOSED_S = 8
 
 /** One broker after another, each fresh. */
 const eachAlone = async <T>(
