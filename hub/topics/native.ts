@@ -49,6 +49,18 @@ const ENDS: Readonly<Record<string, ReadonlySet<string>>> = {
  * the plugin that answers a gate command may publish such a topic; no credential and no role can.
  */
 export const isNativeCommand = (topic: string): boolean => {
+  const known = judged.get(topic)
+  if (known !== undefined) return known
+  const answer = judge(topic)
+  if (judged.size >= REMEMBERED) judged.clear()
+  judged.set(topic, answer)
+  return answer
+}
+
+const REMEMBERED = 10_000
+const judged = new Map<string, boolean>()
+
+const judge = (topic: string): boolean => {
   const levels = topic.split('/')
   const [first = ''] = levels
   if (levels.some((level) => VERBS.has(level))) return true

@@ -47,7 +47,8 @@ export const lives = (context: Context) => ({
     const changes: Change[] = []
     const isOver = before?.deadline !== undefined && before.deadline <= context.clock.now()
     const present = before !== undefined && before.begun && !isOver && !cleanStart
-    if (before !== undefined && !present) changes.push(...ended(context, before))
+    // One by one: a queue may hold more than a call takes arguments.
+    if (before !== undefined && !present) for (const change of ended(context, before)) changes.push(change)
     if (lasting || present) {
       mustWrite(context)
       const { session } = admitted(context, client.id)
@@ -86,7 +87,7 @@ export const sweep = (context: Context): void => {
       changes.push(...model.dequeue(session, waiting, writing))
       drops.add(session.id, 'age')
     }
-    changes.push(...deadlineOf(context, session, now))
+    for (const change of deadlineOf(context, session, now)) changes.push(change)
   }
   stored(context, changes).catch(noop)
 }

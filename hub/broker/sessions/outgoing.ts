@@ -34,9 +34,9 @@ export const outgoing = (context: Context) => {
         ({ id, packet: kept }) => change(DO.message, id, kept.topic, textOf(kept), payloadOf(kept)),
       )
       places.push(waiting)
-      all.push(...changes)
+      for (const one of changes) all.push(one)
     }
-    for (const { clientId } of subs) all.push(...withinBounds(context, model.session(clientId)))
+    for (const { clientId } of subs) for (const one of withinBounds(context, model.session(clientId))) all.push(one)
     await stored(context, all)
     model.settled(body, places)
   }

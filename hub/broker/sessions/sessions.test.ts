@@ -410,3 +410,16 @@ test('kill -9: what was acknowledged is back', { timeout: 60_000 }, async () => 
   for (const id of seen.inc)
     expect(await store.incomingGetPacket({ id: 'sender' }, { messageId: Number(id) } as Packet)).toBeTruthy()
 })
+
+test('a client with a queue of 150,000 messages may begin anew', async () => {
+  const store = await opened()
+  await store.openSession?.({ id: 'away' }, { cleanStart: false, lasting: true })
+  await store.addSubscriptions({ id: 'away' }, [{ topic: 'a/#', qos: 1 }])
+  const sub = [{ clientId: 'away', topic: 'a/#', qos: 1 }]
+  for (let n = 0; n < 150_000; n += 5_000) {
+    await Promise.all(Array.from({ length: 5_000 }, (_, i) => store.outgoingEnqueueCombi(sub, message(n + i + 1))))
+  }
+  expect(store.sizes().queued).toBe(150_000)
+  expect(await store.openSession?.({ id: 'away' }, { cleanStart: true, lasting: true })).toBe(false)
+  expect(store.sizes().queued).toBe(0)
+}, 60_000)

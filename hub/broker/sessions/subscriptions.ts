@@ -68,9 +68,12 @@ export class Subscriptions {
     const found: Match[] = []
     const walk = (at: Level, depth: number): void => {
       const wild = depth > 0 || !topic.startsWith('$')
-      if (wild) found.push(...(at.next.get('#')?.here.values() ?? []))
+      if (wild) for (const one of at.next.get('#')?.here.values() ?? []) found.push(one)
       const name = names[depth]
-      if (name === undefined) return void found.push(...at.here.values())
+      if (name === undefined) {
+        for (const one of at.here.values()) found.push(one)
+        return
+      }
       const exact = at.next.get(name)
       // A level called '+' or '#' in a topic is not a wildcard match twice; topics cannot hold them.
       if (exact !== undefined && name !== '+' && name !== '#') walk(exact, depth + 1)
