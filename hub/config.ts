@@ -72,7 +72,7 @@ export const variables = z.strictObject({
     .describe("First level(s) of the hub's own topics"),
   DATABASE_URL: text('postgres://… to keep tables in PostgreSQL instead of SQLite'),
   ADMIN_USER: text('With ADMIN_PASSWORD: creates the first person without the claim link'),
-  ADMIN_PASSWORD: text('At least 10 characters'),
+  ADMIN_PASSWORD: text('At least 8 characters'),
   DEMO: flag('1 starts the simulated workshop', false),
   DURABILITY: z
     .enum(['process', 'power'])

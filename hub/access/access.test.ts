@@ -85,7 +85,7 @@ eachStore('access', (open, dialect) => {
     for (const username of ['', 'Ada', 'a/b', '../x', 'a b', '_a', 'x'.repeat(32), 'é', 'a-b', '+', '#']) {
       await expect(access.addPerson({ ...ada, username })).rejects.toThrow(Invalid)
     }
-    for (const password of ['', 'short', '123456789', 'x'.repeat(257)]) {
+    for (const password of ['', 'short', '1234567', 'x'.repeat(257)]) {
       await expect(access.addPerson({ ...ada, password })).rejects.toMatchObject({
         details: { field: 'password', value: undefined },
       })
@@ -428,7 +428,7 @@ eachStore('access', (open, dialect) => {
       { username: 'bob', roles: ['operator', 'admin'] },
       { username: 'root', roles: ['admin'] },
     ])
-    await expect(start('short')).rejects.toThrow('ADMIN_PASSWORD: must have at least 10 characters.')
+    await expect(start('short')).rejects.toThrow('ADMIN_PASSWORD: must have at least 8 characters.')
     await expect(start('a long password', 'Root!')).rejects.toThrow(/^ADMIN_USER: /)
     await expect(rig(store, { adminUser: 'root' })).rejects.toThrow(/ADMIN_USER and ADMIN_PASSWORD go together/)
   })

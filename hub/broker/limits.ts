@@ -78,7 +78,7 @@ export const DEFAULT_LIMITS: Readonly<BrokerLimits> = {
   commitTimeout: 30_000,
   drainTimeout: 10_000,
   unsentSoft: 1024 * 1024,
-  unsentSoftFor: 8_000,
+  unsentSoftFor: 6_000,
   unsentHard: 16 * 1024 * 1024,
   connections: 20_000,
   connectionsPerAddress: 512,

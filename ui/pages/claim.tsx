@@ -10,7 +10,7 @@ import { Door } from './door.tsx'
 import { signIn } from './login.tsx'
 
 /** The shortest password the form lets through; the hub has the last word. */
-const PASSWORD_AT_LEAST = 10
+const PASSWORD_AT_LEAST = 8
 
 /** The code of a claim link, `/claim?code=…` or `/claim#…`. */
 export const codeIn = (search: string, hash: string): string =>
