@@ -62,6 +62,22 @@ export interface BrokerCounters {
   hookErrors: number
 }
 
+/** All counters at nought, to be counted up. */
+export const noCounts = (): BrokerCounters => ({
+  connected: 0,
+  connects: 0,
+  refusedConnects: 0,
+  refusedPublishes: 0,
+  refusedSubscribes: 0,
+  malformed: 0,
+  oversized: 0,
+  slowClientsCut: 0,
+  dropped: 0,
+  received: 0,
+  delivered: 0,
+  hookErrors: 0,
+})
+
 export interface Broker {
   /** Delivers a message the hub itself accepted (stamped and journalled) to MQTT subscribers, the retained set and offline queues. Resolves when what needs the session store is stored. */
   deliver(envelope: Envelope): Promise<void>

@@ -5,7 +5,7 @@ import { wallClock, type Clock } from '../clock.ts'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
 import { openAdmission, type Ticket } from './admission.ts'
-import type { Broker, BrokerCounters, ClientView, Intake, MqttRights } from './broker.ts'
+import { noCounts, type Broker, type ClientView, type Intake, type MqttRights } from './broker.ts'
 import { openEmitter } from './emitter.ts'
 import { startEngine, type Link } from './engine.ts'
 import { guard } from './guard.ts'
@@ -56,20 +56,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const clock = options.clock ?? wallClock()
   const lastErrors = openLastErrors(clock.now)
   const warn = lastErrors.hear(quietly(log, clock.now))
-  const counts: BrokerCounters = {
-    connected: 0,
-    connects: 0,
-    refusedConnects: 0,
-    refusedPublishes: 0,
-    refusedSubscribes: 0,
-    malformed: 0,
-    oversized: 0,
-    slowClientsCut: 0,
-    dropped: 0,
-    received: 0,
-    delivered: 0,
-    hookErrors: 0,
-  }
+  const counts = noCounts()
   const broken = (what: string, error: unknown) => {
     counts.hookErrors++
     warn('mqtt-hook-failed', what, { hook: what, why: reasonOf(error) })

@@ -6,7 +6,7 @@ import { type Clock, wallClock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
 import type { TopicTable } from '../topics/table.ts'
-import type { Broker, BrokerCounters, Intake, MqttRights } from './broker.ts'
+import { type Broker, type Intake, type MqttRights, noCounts } from './broker.ts'
 import { openEchoes } from './external-echo.ts'
 import { type Arriving, type LineLimits, openLine } from './external-line.ts'
 import type { Outbox } from './external-outbox.ts'
@@ -278,7 +278,7 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
     },
     lastError: (clientId) => local?.lastError?.(clientId),
     counters() {
-      const here = local?.counters() ?? NONE
+      const here = local?.counters() ?? noCounts()
       const { connects, received, sent, dropped, refused } = line.counts()
       return {
         ...here,
@@ -297,19 +297,4 @@ export const openExternalBroker = async (options: ExternalBrokerOptions): Promis
     },
     close: () => (closed ??= close()),
   }
-}
-
-const NONE: BrokerCounters = {
-  connected: 0,
-  connects: 0,
-  refusedConnects: 0,
-  refusedPublishes: 0,
-  refusedSubscribes: 0,
-  malformed: 0,
-  oversized: 0,
-  slowClientsCut: 0,
-  dropped: 0,
-  received: 0,
-  delivered: 0,
-  hookErrors: 0,
 }
