@@ -5,7 +5,7 @@ import type { Found } from '../plugins/host.ts'
 import { pluginTopics } from '../plugins/rights.ts'
 import type { Settings } from '../store/settings.ts'
 import type { Store } from '../store/store.ts'
-import { isNativeCommand } from '../topics/native.ts'
+import { isNativeCommand, openGuarded } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 import type { Access } from './access.ts'
 import { type Claim, openClaim } from './claim.ts'
@@ -24,6 +24,7 @@ const noteTo =
     later.audit === undefined ? void later.unaudited.push({ event, about }) : later.audit(event, about)
 
 export const accessPart = async ({ config, clock, log, health, later, store, table, found }: Above) => {
+  const guarded = openGuarded()
   const access = await openAccess({
     store,
     dataDir: config.DATA_DIR,
@@ -34,14 +35,20 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
     table,
     ownerOf: (device) => later.devices?.ownerOf(device),
     claimOwner: (device, owner) => later.devices?.claim(device, owner),
-    nativeCommands: isNativeCommand,
+    nativeCommands: (topic) => isNativeCommand(topic) || guarded.has(topic),
     pluginTopics: pluginTopics(found, table),
     audit: noteTo(later),
     adminUser: config.ADMIN_USER,
     adminPassword: config.ADMIN_PASSWORD,
   })
   later.access = access
-  return access
+  return {
+    ...access,
+    guarded,
+    get claimed() {
+      return access.claimed
+    },
+  }
 }
 
 export const claimPart = (above: Base & { access: Access; settings: Settings }): Claim => {

@@ -2,6 +2,7 @@
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { originOf, type Principal, ROLES } from '../bus/principal.ts'
 import { nativeCommands as commandFilters } from '../topics/native.ts'
+import type { PluginTopics } from '../plugins/rights.ts'
 import type { TopicTable } from '../topics/table.ts'
 import { contains, isFilter, isTopic, matcher, overlaps } from '../bus/filters.ts'
 import { deviceTopics, may, readableTopics, reservedRoots, scopedTopics, writableTopics } from './policy.ts'
@@ -12,7 +13,7 @@ export interface TopicParts {
   /** The origin that owns a device, once it is fixed. */
   ownerOf: (device: string) => string | undefined
   /** What a plugin declared, as full MQTT filters. */
-  pluginTopics: (id: string) => { publishes: readonly string[]; handles: readonly string[] }
+  pluginTopics: (id: string) => PluginTopics
   /** Whether a full topic makes something happen in another convention (`zigbee2mqtt/lamp/set`). */
   nativeCommands: (topic: string) => boolean
 }
@@ -103,7 +104,17 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
     return root !== undefined && reservedRoots.includes(root) ? no(`${full(root)}/ belongs to the hub`) : YES
   }
 
+  /** Other conventions: facts where the plugin says so; what makes something happen only if it answers commands, which its `native` sees to. */
+  const pluginNative = (who: Principal, topic: string): Verdict | undefined => {
+    const { native } = pluginTopics(who.id)
+    if (native === undefined || topic.startsWith(full(''))) return undefined
+    if (native.commands) return YES
+    return !nativeCommands(topic) && native.publishes.some((filter) => rule(filter).matches(topic)) ? YES : undefined
+  }
+
   const pluginPublishes = (who: Principal, topic: string): Verdict => {
+    const native = pluginNative(who, topic)
+    if (native !== undefined) return native
     if (!pluginTopics(who.id).publishes.some((filter) => rule(filter).matches(topic))) {
       return no(`the plugin does not declare ${topic} in publishes`)
     }

@@ -20,6 +20,8 @@ export interface EdgeView {
 export interface PublishOptions {
   cause?: number
   correlation?: string
+  /** For topics without a row, of other conventions: whether it is retained. Default no. */
+  retain?: boolean
   /** For outputs of flows: their number since the recorded start. */
   n?: number
   /** `commit`: nobody gets it before the journal has it (a `cmd` that is not of the stop class). Default `accept`. */

@@ -176,7 +176,7 @@ export const openBus = (parts: BusParts): OpenBus => {
       payload,
       origin,
       qos: match?.row.qos ?? 1,
-      retain: match?.row.retain ?? false,
+      retain: match?.row.retain ?? options.retain ?? false,
     }
     const verdict = who.kind === match?.row.by ? undefined : parts.mayPublish(who, topic)
     const reason = verdict?.ok === false ? verdict.reason : judge(draft, match)

@@ -9,8 +9,8 @@ import type { Capabilities, Capability, Context, Plugin } from './plugin.ts'
 
 export interface World {
   bus: Pick<Bus, 'from' | 'publish'>
-  /** What the plugin of this id may be given. */
-  capabilities: (plugin: string) => Capabilities
+  /** What a plugin may be given. */
+  capabilities: (plugin: Pick<Plugin, 'id' | 'native'>) => Capabilities
   /** Topic prefix without the slash at its end. */
   prefix: string
   clock: Pick<Clock, 'now'>
@@ -44,7 +44,7 @@ export const contextOf = (
   config,
   prefix,
   settle,
-  use: granted(plugin, capabilities(plugin.id)),
+  use: granted(plugin, capabilities(plugin)),
   log: log.of(partOf(plugin.id)),
   from: (topic, options) => {
     if (!plugin.handles.includes(topic))

@@ -54,6 +54,13 @@ const Shape = z.strictObject({
   needs: z.array(z.string()).optional(),
   after: z.array(Id).optional(),
   topics: z.record(z.string(), Row).optional(),
+  native: z
+    .strictObject({
+      hears: z.array(z.string().min(1)).optional(),
+      publishes: z.array(z.string().min(1)).optional(),
+      commands: z.boolean().optional(),
+    })
+    .optional(),
   interlocks: z
     .array(
       z.looseObject({

@@ -11,6 +11,10 @@ import { definePlugin, type Interlock, type Plugin } from './plugin.ts'
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, of: () => quiet }
 
+const none = (): never => {
+  throw new Error('no plugin of these tests needs it')
+}
+
 const world = () => {
   const published: { who: string; message: unknown }[] = []
   const edges: string[] = []
@@ -53,7 +57,7 @@ const world = () => {
     demo: false,
     bus,
     gate: { addInterlock: (interlock) => void interlocks.push(interlock) },
-    capabilities: (id) => ({
+    capabilities: ({ id }) => ({
       credentials: {
         issue: (device) => Promise.resolve({ clientId: device, username: device, password: 'x' }),
         broker: () => ({ host: '127.0.0.1', port: 1 }),
@@ -64,6 +68,10 @@ const world = () => {
           throw new Error(`${id} has no ${name}`)
         },
       },
+      native: { hear: none, command: none, fact: none, guard: none, may: none },
+      devices: { list: none, get: none, ownerOf: none, idFor: none, claim: none, forget: none },
+      requests: { ask: none, command: none },
+      memory: { get: none, set: none, remove: none, keys: none },
     }),
     prefix: 'jarvis',
     clock: { now: () => Date.now() },

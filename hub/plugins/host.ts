@@ -111,7 +111,7 @@ export const startPlugins = (found: Found, deps: PluginDeps): Plugins => {
   }
 
   const begin = (seat: Seat, plugin: Plugin): void => {
-    const missing = (plugin.needs ?? []).find((need) => !(need in capabilities(plugin.id)))
+    const missing = (plugin.needs ?? []).find((need) => !(need in capabilities(plugin)))
     if (missing !== undefined) {
       fail(seat, 'not startable', `needs: '${missing}' is not offered by this hub`)
       return

@@ -4,11 +4,16 @@ import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Bus } from '../bus/bus.ts'
-import { Recoverable } from '../errors.ts'
+import type { Devices } from '../devices/devices.ts'
+import { Forbidden, Recoverable } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
+import type { Store } from '../store/store.ts'
 import { core } from '../topics/core.ts'
+import type { Guarded } from '../topics/native.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
 import { discoverPlugins, type Found, startPlugins } from './host.ts'
+import { openMemory } from './memory.ts'
+import { openNative } from './native.ts'
 import { readPeers } from './peers.ts'
 
 export const foundPart = ({ config }: Base): Promise<Found> => discoverPlugins(config.PLUGINS_DIR)
@@ -23,7 +28,9 @@ interface Above extends Base {
   found: Found
   bus: Bus
   gate: Gate
-  access: Access
+  access: Access & { guarded: Guarded }
+  devices: Devices
+  store: Store
   broker: Broker
   settings: { bind: string }
 }
@@ -38,11 +45,14 @@ export const pluginsPart = ({
   bus,
   gate,
   access,
+  devices,
+  store,
   broker,
   settings,
 }: Above) => {
   const everywhere = settings.bind === '0.0.0.0' || settings.bind === '::'
   const peers = readPeers(join(config.DATA_DIR, 'peers.yaml'))
+  const native = openNative({ bus, access, devices, guard: access.guarded.set, prefix: config.TOPIC_PREFIX })
   const plugins = startPlugins(found, {
     settings: config.file.plugins,
     demo: config.DEMO,
@@ -52,7 +62,7 @@ export const pluginsPart = ({
     clock,
     log,
     health,
-    capabilities: (id) => ({
+    capabilities: ({ id, native: conventions }) => ({
       credentials: {
         issue: (device) => access.issueCredential(device),
         broker: () => {
@@ -61,8 +71,32 @@ export const pluginsPart = ({
         },
       },
       peers: { names: () => peers.names(id), get: (name) => peers.of(id, name) },
+      native: native.of({ id, ...(conventions === undefined ? {} : { native: conventions }) }),
+      devices: {
+        list: () => devices.list(),
+        get: (device) => devices.get(device),
+        ownerOf: (device) => devices.ownerOf(device),
+        idFor: (foreign) => devices.idFor({ by: id, ...foreign }),
+        claim: (device) => devices.claim(device, `plugin:${id}`),
+        forget: async (device) => {
+          if (devices.ownerOf(device) !== `plugin:${id}`)
+            throw new Forbidden(`'${device}' is no device of plugin '${id}'.`)
+          await devices.forget(device)
+        },
+      },
+      requests: {
+        ask: (who, device, request) => gate.ask(who, device, request),
+        command: (command) => gate.command(command),
+      },
+      memory: openMemory(store.db, id),
     }),
   })
   ready('plugins')
-  return plugins
+  return {
+    ...plugins,
+    close: async () => {
+      await plugins.close()
+      native.close()
+    },
+  }
 }

@@ -7,6 +7,7 @@ import { migrations as devices } from '../devices/tables.ts'
 import { Fatal, reasonOf } from '../errors.ts'
 import { migrations as gate } from '../gate/tables.ts'
 import { migrations as health } from '../health/tables.ts'
+import { migrations as plugins } from '../plugins/tables.ts'
 import { openSettings } from './settings.ts'
 import type { Tables } from './store.ts'
 import { migrations as store } from './tables.ts'
@@ -18,6 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   ...devices,
   ...gate,
   ...health,
+  ...plugins,
 }
 
 /** The version of the hub that changed the tables last. */

@@ -132,7 +132,7 @@ export const memoryBus = ({
       topic,
       payload,
       qos: match?.row.qos ?? 1,
-      retain: match?.row.retain ?? false,
+      retain: match?.row.retain ?? options.retain ?? false,
       origin,
       cause: options.cause ?? 0,
       correlation: options.correlation ?? '',

@@ -69,6 +69,24 @@ const judge = (topic: string): boolean => {
   return ends !== undefined && levels.some((level) => ends.has(level))
 }
 
+/** Topics that make something happen as plugins learnt them from devices, beyond what their levels tell. */
+export interface Guarded {
+  has(topic: string): boolean
+  /** Replaces what the plugin guards. */
+  set(plugin: string, topics: ReadonlySet<string>): void
+}
+
+export const openGuarded = (): Guarded => {
+  const byPlugin = new Map<string, ReadonlySet<string>>()
+  return {
+    has(topic) {
+      for (const topics of byPlugin.values()) if (topics.has(topic)) return true
+      return false
+    },
+    set: (plugin, topics) => void byPlugin.set(plugin, topics),
+  }
+}
+
 /** The same as filters, for rules that compare filters. They reach less far than `isNativeCommand`, which judges each publish. */
 export const nativeCommands: readonly string[] = [
   'cmnd/#',
