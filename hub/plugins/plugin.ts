@@ -2,7 +2,7 @@
 import type { Observable } from 'rxjs'
 import type { z } from 'zod'
 import type { Principal } from '../bus/principal.ts'
-import type { AboutDevice, Device } from '../devices/devices.ts'
+import type { Device } from '../devices/devices.ts'
 import type { Answer, CommandView, Interlock } from '../gate/gate.ts'
 import type { CredentialRecord } from '../health/credential.ts'
 import type { ErrorReport, HealthWord, Log } from '../health/report.ts'
