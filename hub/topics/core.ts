@@ -72,6 +72,34 @@ export const Result = z.strictObject({
   correlationId: z.string().max(128).optional(),
 })
 
+export const APPROVAL_STATES = ['pending', 'approved', 'denied', 'expired', 'cancelled'] as const
+
+/** A question to people: may this exact command go out? Bound to its digest, answered once, silence is no. */
+export const Approval = z.strictObject({
+  id: RequestId,
+  commandId: RequestId,
+  device: DeviceId,
+  intent: Intent,
+  payload: z.record(z.string(), z.unknown()),
+  /** What happens when they say yes, in plain words. */
+  effect: Line(500),
+  hazard: z.enum(['none', 'low', 'medium', 'high']),
+  zone: Line(120).optional(),
+  requestedBy: Line(200),
+  reason: Line(500).optional(),
+  /** How many people have to say yes. */
+  needed: z.number().int().min(1).max(9),
+  given: z.array(z.strictObject({ by: Line(200), at: Instant })).max(9),
+  /** What the first of them has to type or say. */
+  phrase: Line(120).optional(),
+  requestedAt: Instant,
+  expiresAt: Instant,
+  status: z.enum(APPROVAL_STATES),
+  digest: Line(128),
+  /** What the hub knew when it asked: presence, state of the device, the policy's version. */
+  evidence: z.record(z.string(), z.unknown()).optional(),
+})
+
 export const SEVERITIES = ['debug', 'info', 'warning', 'error', 'critical', 'fatal'] as const
 
 /** An error event (EB-1). */
@@ -181,6 +209,13 @@ export const core = topics({
     retain: false,
     by: 'gate',
     about: 'What happened at the gate that people should know of: a stop, its reach, its failures.',
+  },
+  'approvals/{approval}': {
+    payload: Approval,
+    qos: 1,
+    retain: true,
+    by: 'gate',
+    about: 'A question to people about one command, retained until it is answered or expires.',
   },
   'flows/{flow}/{value}': {
     payload: Readings,
