@@ -6,8 +6,9 @@ import { Buffer } from 'node:buffer'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { reasonOf } from '../errors.ts'
-import { LogicalClock, ownTime } from '../streams/clock.ts'
+import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
+import { realm } from '../streams/realm.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
 import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item } from './frame.ts'
 import { FlowHost } from './host.ts'
@@ -31,12 +32,12 @@ const real = { setTimeout, setImmediate, clearTimeout, now: performance.now.bind
 const socket = new net.Socket({ fd: HUB_FD })
 
 const main = (setup: Setup, table: TopicTable): Peer => {
-  const clock = new LogicalClock(setup.at)
   const out = new FrameWriter()
   const flowsUrl = `${pathToFileURL(setup.flowsDir).href.replace(/\/$/, '')}/`
   const files = new Map<number, string>()
   const retained = new Map<number, Item[]>()
   const done = { items: 0, at: 0 }
+  const now = () => Math.max(setup.at, done.at)
   let rss = { bytes: process.memoryUsage.rss(), at: real.now() }
 
   // A frame is begun by whoever writes first and sealed after the work, so that its acknowledgement covers exactly its outputs.
@@ -47,7 +48,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   const answer = () => {
     open()
     if (real.now() - rss.at > RSS_EVERY_MS) rss = { bytes: process.memoryUsage.rss(), at: real.now() }
-    socket.write(out.front(done.items, done.at, clock.next, rss.bytes).take())
+    socket.write(out.front(done.items, done.at, host.next, rss.bytes).take())
   }
   const tell = (event: ChildEvent) => void open().u8(FROM_CHILD.event).text(JSON.stringify(event))
   const tellLater = (event: ChildEvent) => {
@@ -63,13 +64,15 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     fs.writeSync(marker, marked, 0, 4, 0)
   }
 
-  const host = new FlowHost(clock, table, {
+  const host = new FlowHost(table, {
     output: (output) => {
       if (out.size + output.payload.length > ANSWER_BYTES)
         throw new Error('the flows together said too much in answer to one message')
       open().u8(FROM_CHILD.output).output(output)
     },
-    failed: (flow, error) => tellLater({ event: 'failed', flow, cause: clock.cause, ...thrown(error, flowsUrl) }),
+    failed: (flow, error, cause) => tellLater({ event: 'failed', flow, cause, ...thrown(error, flowsUrl) }),
+    kept: () => {},
+    setAside: () => {},
     ended: (flow) => tellLater({ event: 'ended', flow }),
     bad: ({ seq, topic, origin }, { field, constraint }) =>
       tell({ event: 'bad', seq, topic, origin, field, constraint }),
@@ -85,7 +88,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
       const define = (module as { default?: unknown }).default
       if (typeof define !== 'function')
         throw new Error('it has no default export that is a flow: export default flow((from) => …)')
-      tell({ event: 'loaded', flow, inputs: host.define(flow, define as Flow) })
+      tell({ event: 'loaded', flow, inputs: host.define(flow, define as Flow, { at: now() }).inputs })
     } catch (error) {
       tell({ event: 'unloadable', flow, ...thrown(error, flowsUrl, url) })
     }
@@ -96,14 +99,18 @@ const main = (setup: Setup, table: TopicTable): Peer => {
       case 'load':
         return load(control)
       case 'start':
-        host.start(control.flow, { since: control.since, n: control.n, retained: retained.get(control.flow) ?? [] })
+        host.start(control.flow, {
+          at: now(),
+          since: control.since,
+          n: control.n,
+          retained: retained.get(control.flow) ?? [],
+        })
         retained.delete(control.flow)
         return
       case 'stop':
         return host.stop(control.flow)
       case 'quiet':
-        host.quiet = control.on
-        return
+        throw new Error('nobody is silenced as a whole: each flow is muted where it starts')
       case 'setup':
         throw new Error('this process is set up already')
     }
@@ -148,7 +155,8 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   process.on('uncaughtException', stray)
   process.on('unhandledRejection', stray)
 
-  ownTime(clock)
+  realm.at = setup.at
+  ownTime()
   seal(flowsUrl, HUB_URL)
   tell({ event: 'ready' })
   return {

@@ -1,13 +1,13 @@
 // The host: routing, retained values, checked outputs, and what happens to a flow that does what flows may not.
 import { filter, map, merge, mergeMap, NEVER, of, range, type Observable, Subject, take, throwError, timer } from 'rxjs'
 import { expect, test } from 'vitest'
-import { LogicalClock, ownTime } from '../streams/clock.ts'
+import { ownTime } from '../streams/clock.ts'
 import { flow, type Flow } from '../streams/flow.ts'
 import { message, type Message } from '../streams/message.ts'
 import { core } from '../topics/core.ts'
 import { topicTable } from '../topics/table.ts'
-import type { Item, Output } from './frame.ts'
-import { FlowHost, type Start } from './host.ts'
+import { type Item, type Output, tickAt } from './frame.ts'
+import { FlowHost, type Kept, type SetAside, type Start } from './host.ts'
 
 const table = topicTable([core], 'jarvis')
 const echo = (v: unknown) => message('devices/{device}/event', { device: 'echo' }, { type: 'echo', v })
@@ -23,12 +23,11 @@ const item = (seq: number, topic: string, payload: unknown, at = seq): Item => (
 const sample = (seq: number, device = 'dust', at = seq) => item(seq, `devices/${device}/telemetry`, { seq }, at)
 
 /** A host with what it told; time is the flows' while `work` runs. */
-const hosting = (work: (host: FlowHost, told: ReturnType<typeof telling>, clock: LogicalClock) => void) => {
-  const clock = new LogicalClock(0)
+const hosting = (work: (host: FlowHost, told: ReturnType<typeof telling>) => void) => {
   const told = telling()
-  const giveBack = ownTime(clock)
+  const giveBack = ownTime()
   try {
-    work(new FlowHost(clock, table, told.listener), told, clock)
+    work(new FlowHost(table, told.listener), told)
   } finally {
     giveBack()
   }
@@ -41,7 +40,11 @@ const telling = () => {
   const ended: number[] = []
   const bad: string[] = []
   const turns: number[] = []
+  const kept: Kept[] = []
+  const aside: SetAside[] = []
   return {
+    kept,
+    aside,
     outputs,
     failed,
     ended,
@@ -52,6 +55,8 @@ const telling = () => {
       output: (output: Output) => void outputs.push(output),
       failed: (number: number, error: unknown) =>
         void failed.push({ flow: number, reason: error instanceof Error ? error.message : String(error) }),
+      kept: (change: Kept) => void kept.push(change),
+      setAside: (what: SetAside) => void aside.push(what),
       ended: (number: number) => void ended.push(number),
       bad: ({ seq }: Item, { field, constraint }: { field: string; constraint: string }) =>
         void bad.push(`${seq} ${field} ${constraint}`),
@@ -60,9 +65,9 @@ const telling = () => {
   }
 }
 
-const run = (host: FlowHost, number: number, define: Flow, start: Start = {}) => {
-  const inputs = host.define(number, define)
-  host.start(number, start)
+const run = (host: FlowHost, number: number, define: Flow, start: Partial<Start> = {}) => {
+  const { inputs } = host.define(number, define)
+  host.start(number, { at: 0, ...start })
   return inputs
 }
 
@@ -101,7 +106,7 @@ test('a message reaches those who asked for it, and nobody else', () => {
 
 test('it says what a flow wants to hear before it runs', () => {
   hosting((host, told) => {
-    const inputs = host.define(
+    const { inputs } = host.define(
       2,
       flow((from) =>
         merge(
@@ -147,7 +152,7 @@ test('outputs have the flow, their number, their time and their cause, also thro
     )
     host.take(sample(7, 'dust', 100))
     host.take(sample(8, 'dust', 105))
-    host.advance(200)
+    host.take(tickAt(200, 9))
   })
   expect(told.outputs.map(({ flow: number, n, at, cause }) => ({ number, n, at, cause }))).toEqual([
     { number: 5, n: 1, at: 100, cause: 7 },
@@ -209,12 +214,21 @@ test('from never hears what came before its start, nor what its edge had no room
 test('the numbering of outputs goes on where it is told, and in silence it counts without a word', () => {
   const told = hosting((host) => {
     run(host, 1, seqs, { n: 41 })
-    host.quiet = true
     host.take(sample(1))
-    host.quiet = false
+    run(host, 2, seqs, { n: 41, mutedTo: Infinity })
     host.take(sample(2))
+    host.speak(2)
+    host.take(sample(3))
+    run(host, 3, seqs, { mutedTo: 1 })
+    host.take(sample(4))
+    host.take(sample(5))
   })
-  expect(told.outputs.map(({ n }) => n)).toEqual([43])
+  const ns = (flow: number) => told.outputs.filter((output) => output.flow === flow).map(({ n }) => n)
+  expect({ all: ns(1), muted: ns(2), known: ns(3) }).toEqual({
+    all: [42, 43, 44, 45, 46],
+    muted: [43, 44, 45],
+    known: [2],
+  })
 })
 
 test('a payload that does not fit is told once, with the field, and given to nobody', () => {
@@ -301,7 +315,7 @@ const failures: [string, (from: Observable<unknown>) => Observable<Message>, Reg
 let late = (): Error => new Error('not called')
 
 test.each(failures)('a flow that %s is stopped and named, and its neighbour goes on', (_, steps, reason) => {
-  const told = hosting((host, _told, clock) => {
+  const told = hosting((host) => {
     run(
       host,
       1,
@@ -320,8 +334,9 @@ test.each(failures)('a flow that %s is stopped and named, and its neighbour goes
     run(host, 2, seqs)
     host.take(sample(1))
     host.take(sample(2))
-    host.advance(5000)
-    expect(clock.pending).toBe(0)
+    host.take(tickAt(5000, 9))
+    expect(host.next).toBe(Infinity)
+    expect(host.view(1)).toBeUndefined()
   })
   expect(told.failed).toEqual([{ flow: 1, reason: expect.stringMatching(reason) as string }])
   expect(told.outputs.filter(({ flow: number }) => number === 2)).toHaveLength(2)
@@ -343,8 +358,7 @@ test('a flow that says too much already when it starts is stopped, too', () => {
 test('an output between turns names the flow', () => {
   const outside = new Subject<Message>()
   const told = telling()
-  const clock = new LogicalClock(0)
-  const host = new FlowHost(clock, table, told.listener)
+  const host = new FlowHost(table, told.listener)
   run(host, 3, () => outside)
   outside.next(echo(1))
   expect(told.failed).toEqual([{ flow: 3, reason: expect.stringContaining('output outside a turn') as string }])

@@ -1,11 +1,15 @@
-// The host runs flows on the logical clock. It knows no process and no socket: the child, play() and replay share it.
+// The host runs flows, each on its own logical clock. It knows no process and no socket: the child, play() and replay share it.
 import { isObservable, Observable, Subject, takeUntil } from 'rxjs'
-import type { LogicalClock } from '../streams/clock.ts'
 import type { Flow, From, FromOptions, Overload } from '../streams/flow.ts'
+import { LogicalClock } from '../streams/clock.ts'
 import type { Heard, Message, Topic } from '../streams/message.ts'
+import { type Keeper, realm, type Site, type Turn } from '../streams/realm.ts'
 import type { TopicMatch, TopicTable } from '../topics/table.ts'
 import { encode } from './encode.ts'
 import type { Item, Output } from './frame.ts'
+import { paramsOf } from './host-params.ts'
+import { requestId } from './host-ids.ts'
+import { frozen, keeping } from './kept.ts'
 
 /** One `from(…)` of a flow, as the hub needs to know it. */
 export interface Input {
@@ -25,11 +29,72 @@ export interface Wrong {
   constraint: string
 }
 
+/** What a flow is before it runs: what it hears, and what people may change of it. */
+export interface Definition {
+  inputs: Input[]
+  /** `schema` is a JSON Schema; `values` are complete, defaults filled in. */
+  params?: { schema: Record<string, unknown>; values: Record<string, unknown> }
+}
+
+/** Where a flow begins. */
+export interface Start {
+  /** Its logical time, ms since 1970. */
+  at: number
+  /** It hears what comes after this `seq`. */
+  since?: number
+  /** Its outputs and keep changes are numbered from here on. */
+  n?: number
+  /** What is retained at its position: `from.latest` begins with these. */
+  retained?: Iterable<Item>
+  /** What it kept, by key. */
+  kept?: Readonly<Record<string, unknown>>
+  /** Outputs and keep changes up to this n were said before: they are counted and not said. Infinity: say nothing until `speak`. */
+  mutedTo?: number
+  /** The flow's name: with `at` and `since` it makes the ids of its requests. Default: its number. */
+  name?: string
+}
+
+/** A change of what a flow keeps. (flow, start, n) is its name, as with outputs. */
+export interface Kept {
+  readonly flow: number
+  /** Counted together with the outputs. */
+  readonly n: number
+  readonly at: number
+  readonly cause: number
+  readonly key: string
+  /** As JSON has it; absent when the key is forgotten. */
+  readonly value?: unknown
+}
+
+/** A kept value that does not fit its schema any more: its initial value is used instead. */
+export interface SetAside {
+  readonly flow: number
+  readonly key: string
+  readonly value: unknown
+  readonly constraint: string
+}
+
+/** A flow, from outside. */
+export interface HostView {
+  /** Of its last output or keep change. */
+  n: number
+  /** Its logical time. */
+  at: number
+  /** Up to which message it has heard. */
+  seq: number
+  /** Its longest wait, ms. */
+  longest: number
+  /** How many of its timers wait. */
+  pending: number
+}
+
 /** What the host tells whoever runs it. */
 export interface Listener {
   output(output: Output): void
-  /** A flow threw, or did what flows may not; it has been stopped. */
-  failed(flow: number, error: unknown): void
+  kept(kept: Kept): void
+  setAside(what: SetAside): void
+  /** A flow threw, or did what flows may not; it has been stopped. `cause` is the `seq` of what it answered, 0 for none. */
+  failed(flow: number, error: unknown, cause: number): void
   /** A flow completed: it will say nothing more. */
   ended(flow: number): void
   /** A payload does not fit its topic; no flow got it. */
@@ -43,7 +108,10 @@ const BYTES_PER_TURN = 4 * 2 ** 20
 /** Edges of flow f are numbered from f * 1024. */
 const EDGES_PER_FLOW = 1024
 const ROUTES = 10_000
+/** Bad payloads that were told of are remembered, so that a history or a lane of its own does not tell of them again. */
+const TOLD = 1000
 const DEFAULT_OVERLOAD: Overload = { dropOldest: 1000 }
+const NO_SITE: Site = { timezone: 'UTC' }
 
 interface Head {
   readonly flow: Running
@@ -51,18 +119,24 @@ interface Head {
   readonly where: Readonly<Record<string, string>>
   readonly subject: Subject<Heard>
   /** For `from.latest`: the last message of each retained topic. */
-  readonly kept?: Map<string, Heard>
+  readonly last?: Map<string, Heard>
 }
 
-interface Running {
-  readonly number: number
+interface Running extends Turn {
+  readonly clock: LogicalClock
+  keeper: Keeper
+  nextId: () => string
   readonly heads: Head[]
   readonly outputs: Observable<Message>
   readonly stop: Subject<void>
   /** Items up to this `seq` came before its start. */
   since: number
-  /** Of its last output. */
+  /** Up to here it has heard. */
+  seq: number
+  /** Of its last output or keep change. */
   n: number
+  mutedTo: number
+  apart: boolean
   state: 'defined' | 'started' | 'stopped'
 }
 
@@ -71,107 +145,143 @@ interface Route {
   readonly heads: readonly Head[]
 }
 
-/** Where a flow begins: after which `seq`, with which retained messages, and with which number its outputs go on. */
-export interface Start {
-  since?: number
-  retained?: Iterable<Item>
-  n?: number
-}
-
+/** Runs flows. Time is `ownTime`'s: call that once in this process before. */
 export class FlowHost {
-  readonly clock: LogicalClock
-  /** While it catches up after a restart: what is said now was said before. */
-  quiet = false
   readonly #table: TopicTable
   readonly #to: Listener
+  readonly #site: Site
   readonly #flows = new Map<number, Running>()
   readonly #routes = new Map<string, Route | undefined>()
+  readonly #toldBad = new Set<number>()
+  #at = 0
+  #seq = -1
+  /** No flow that is not apart has an earlier timer. Exact unless `#mayBeLater`. */
+  #due = Infinity
+  #first: Running | undefined
+  #mayBeLater = false
   #said = 0
   #saidBytes = 0
-  readonly #begin = (flow: number): void => {
-    this.#said = 0
-    this.#saidBytes = 0
-    this.#to.turn?.(flow)
-  }
-  readonly #failedTurn = (flow: number, error: unknown): void => this.#fail(this.#flows.get(flow), error)
 
-  constructor(clock: LogicalClock, table: TopicTable, to: Listener) {
-    this.clock = clock
+  constructor(table: TopicTable, to: Listener, site: Site = NO_SITE) {
     this.#table = table
     this.#to = to
+    this.#site = site
   }
 
-  /** Calls the flow's function and says what it wants to hear. Throws what the function throws; nothing runs yet. */
-  define(number: number, define: Flow): Input[] {
-    this.stop(number)
+  /**
+   * Calls the flow's function and says what it wants to hear; nothing runs yet. Throws what the function throws, and an Error
+   * that names the field when a param does not fit; then a flow of the same number that runs goes on, otherwise it is stopped.
+   */
+  define(number: number, flow: Flow, options: { at?: number; params?: Record<string, unknown> } = {}): Definition {
+    const params = paramsOf(flow, options.params)
     const heads: Head[] = []
-    const stop = new Subject<void>()
-    let open = true
-    const input = <T extends Topic>(topic: T, options: FromOptions<T> = {}, latest: boolean): Head => {
-      if (!open) throw new Error(`call from('${topic}') where the flow is defined, not inside an operator`)
-      if (heads.length >= EDGES_PER_FLOW) throw new Error(`a flow may call from() at most ${EDGES_PER_FLOW} times`)
-      const row = this.#table.rows.get(topic)
-      if (row === undefined) throw new Error(`no topic table knows '${topic}'`)
-      const where = namedIn(topic, options.where)
-      const head: Head = {
-        flow: running,
-        input: {
-          edge: number * EDGES_PER_FLOW + heads.length,
-          topic,
-          filter: this.#table.filterOf(topic, where),
-          latest,
-          overload: options.overload ?? DEFAULT_OVERLOAD,
-        },
-        where,
-        subject: new Subject(),
-        ...(latest && row.retain ? { kept: new Map() } : {}),
-      }
-      heads.push(head)
-      return head
-    }
-    const live = <T extends Topic>(topic: T, options?: FromOptions<T>) =>
-      heardBy<T>(input(topic, options, false).subject)
-    const latest = <T extends Topic>(topic: T, options?: FromOptions<T>) =>
-      heardBy<T>(this.#startingWithKept(input(topic, options, true)))
-    const from: From = Object.assign(live, { latest })
     let outputs: Observable<Message> | undefined
     const running: Running = {
       number,
+      clock: new LogicalClock(options.at ?? this.#at),
+      keeper: keeping({}, { changed() {}, setAside() {} }),
+      site: this.#site,
+      nextId: requestId(String(number), 0, -1),
       heads,
-      stop,
+      stop: new Subject(),
       since: -1,
+      seq: -1,
       n: 0,
+      mutedTo: 0,
+      apart: false,
       state: 'defined',
       outputs: new Observable((out) => outputs?.subscribe(out)),
     }
-    this.#begin(number)
-    try {
-      this.clock.turn(number, 0, () => (outputs = define(from)))
-    } finally {
-      open = false
+    let open = true
+    const input = <T extends Topic>(topic: T, wanted: FromOptions<T> = {}, latest: boolean): Head => {
+      if (!open) throw new Error(`call from('${topic}') where the flow is defined, not inside an operator`)
+      const head = this.#head(running, topic, wanted, latest)
+      heads.push(head)
+      return head
     }
+    const live = <T extends Topic>(topic: T, wanted?: FromOptions<T>) => heardBy<T>(input(topic, wanted, false).subject)
+    const latest = <T extends Topic>(topic: T, wanted?: FromOptions<T>) =>
+      heardBy<T>(startingWithLast(input(topic, wanted, true)))
+    const from: From = Object.assign(live, { latest })
+    this.#inTurn(running, () => (outputs = flow(from, params?.values ?? {})))
+    open = false
     if (!isObservable(outputs))
       throw new Error('a flow must return what it wants published: flow((from) => from(…).pipe(…))')
+    this.stop(number)
     this.#flows.set(number, running)
-    return heads.map((head) => head.input)
+    return { inputs: heads.map((head) => head.input), ...(params === undefined ? {} : { params }) }
   }
 
   /** Subscribes to a defined flow, as a turn of its own. */
-  start(number: number, { since = -1, retained = [], n = 0 }: Start = {}): void {
+  start(number: number, start: Start): void {
     const running = this.#flows.get(number)
     if (running === undefined || running.state !== 'defined') return
+    const { at, since = -1, n = 0, retained = [], kept = {}, mutedTo = 0, name = String(number) } = start
+    running.clock.now = at
     running.since = since
+    running.seq = since
     running.n = n
+    running.mutedTo = mutedTo
+    running.nextId = requestId(name, at, since)
+    running.keeper = keeping(kept, {
+      changed: (key, value, size) => this.#keep(running, key, value, size),
+      setAside: (key, value, constraint) => {
+        if (running.n >= running.mutedTo) this.#to.setAside({ flow: number, key, value, constraint })
+      },
+    })
     running.state = 'started'
     this.#routes.clear()
-    for (const item of retained) this.#keep(running, item)
-    this.#turn(number, 0, () =>
+    for (const item of retained) this.#retain(running, item)
+    this.#turn(running, 0, () =>
       running.outputs.pipe(takeUntil(running.stop)).subscribe({
         next: (message) => this.#publish(running, message),
         error: (error: unknown) => this.#fail(running, error),
         complete: () => this.#end(running),
       }),
     )
+    this.#look(running)
+  }
+
+  /** One step: every timer due by the item's stamp fires, then the item goes to every flow that asked for it and is not apart. */
+  take(item: Item): void {
+    if (this.#due <= item.at) this.#advance(item.at)
+    if (item.at > this.#at) this.#at = item.at
+    if (item.seq > this.#seq) this.#seq = item.seq
+    if (item.topic === '') return
+    const route = this.#route(item.topic)
+    if (route !== undefined) this.#give(item, route.match, route.heads, false)
+  }
+
+  /** The same for one flow alone, apart or not: its history, or its own lane. */
+  takeFor(number: number, item: Item): void {
+    const running = this.#flows.get(number)
+    if (running === undefined || running.state !== 'started') return
+    this.#advanceOne(running, item.at)
+    if (item.at > running.clock.now) running.clock.now = item.at
+    if (item.seq > running.seq) running.seq = item.seq
+    const match = item.topic === '' ? undefined : this.#table.match(item.topic)
+    if (match !== undefined) {
+      const heads = running.heads.filter((head) => isFor(head, match))
+      if (heads.length > 0) this.#give(item, match, heads, true)
+    }
+    this.#look(running)
+  }
+
+  /** While a flow is apart, `take` passes it by. Back again, it goes on with the next item. */
+  apart(number: number, on: boolean): void {
+    const running = this.#flows.get(number)
+    if (running === undefined || running.apart === on) return
+    // What it has heard until now is fixed before it leaves; what it hears from now on is what `take` is given.
+    if (on) this.#settle(running)
+    running.apart = on
+    if (on) this.#mayBeLater = true
+    else this.#look(running)
+  }
+
+  /** From now on outputs and keep changes with n > mutedTo are said; without it, all that come now. */
+  speak(number: number, mutedTo?: number): void {
+    const running = this.#flows.get(number)
+    if (running !== undefined) running.mutedTo = mutedTo ?? running.n
   }
 
   /** Unsubscribes; its timers are gone. */
@@ -182,67 +292,136 @@ export class FlowHost {
     this.#flows.delete(number)
     this.#routes.clear()
     try {
-      running.stop.next()
+      this.#inTurn(running, () => running.stop.next())
     } catch {
       // What a flow's finalizers throw on the way out has nobody left to reach.
     }
-    this.clock.forget(number)
+    running.clock.forget()
+    this.#mayBeLater = true
   }
 
-  /** One step: time moves to the item's stamp, then the item goes to every flow that asked for it. */
-  take(item: Item): void {
-    this.advance(item.at)
-    if (item.topic === '') return
-    const route = this.#route(item.topic)
-    if (route === undefined) return
+  /** When the earliest timer of the flows that are not apart is due; Infinity when none waits. */
+  get next(): number {
+    if (this.#mayBeLater) this.#lookAtAll()
+    return this.#due
+  }
+
+  view(number: number): HostView | undefined {
+    const running = this.#flows.get(number)
+    if (running === undefined) return undefined
+    const { n, clock, seq, state, apart } = running
+    const isAlong = state === 'started' && !apart
+    return {
+      n,
+      at: isAlong ? Math.max(clock.now, this.#at) : clock.now,
+      seq: isAlong ? Math.max(seq, this.#seq) : seq,
+      longest: clock.longest,
+      pending: clock.pending,
+    }
+  }
+
+  #head<T extends Topic>(flow: Running, topic: T, wanted: FromOptions<T>, latest: boolean): Head {
+    const { heads, number } = flow
+    if (heads.length >= EDGES_PER_FLOW) throw new Error(`a flow may call from() at most ${EDGES_PER_FLOW} times`)
+    const row = this.#table.rows.get(topic)
+    if (row === undefined) throw new Error(`no topic table knows '${topic}'`)
+    const where = namedIn(topic, wanted.where)
+    const input: Input = {
+      edge: number * EDGES_PER_FLOW + heads.length,
+      topic,
+      filter: this.#table.filterOf(topic, where),
+      latest,
+      overload: wanted.overload ?? DEFAULT_OVERLOAD,
+    }
+    return { flow, input, where, subject: new Subject(), ...(latest && row.retain ? { last: new Map() } : {}) }
+  }
+
+  #advance(at: number): void {
+    for (const running of this.#flows.values()) if (!running.apart) this.#advanceOne(running, at)
+    this.#lookAtAll()
+  }
+
+  #advanceOne(running: Running, at: number): void {
+    const { clock } = running
+    if (clock.next > at) return
+    clock.advance(at, (run) => this.#turn(running, clock.cause, run))
+  }
+
+  /** Keeps the earliest timer known, after a turn of `running`, without looking at every other flow. */
+  #look(running: Running): void {
+    if (running.apart) return
+    const { next } = running.clock
+    if (next < this.#due) {
+      this.#due = next
+      this.#first = running
+    } else if (running === this.#first && next > this.#due) this.#mayBeLater = true
+  }
+
+  #lookAtAll(): void {
+    this.#due = Infinity
+    this.#first = undefined
+    this.#mayBeLater = false
+    for (const running of this.#flows.values()) if (running.state === 'started') this.#look(running)
+  }
+
+  #settle(running: Running): void {
+    if (running.state !== 'started') return
+    running.seq = Math.max(running.seq, this.#seq)
+    running.clock.now = Math.max(running.clock.now, this.#at)
+  }
+
+  #inTurn(running: Running, work: () => void): void {
+    const before = realm.turn
+    realm.turn = running
+    realm.at = Math.max(realm.at, running.clock.now)
+    this.#said = 0
+    this.#saidBytes = 0
+    this.#to.turn?.(running.number)
+    try {
+      work()
+    } finally {
+      realm.turn = before
+    }
+  }
+
+  #turn(running: Running, cause: number, work: () => void): void {
+    running.clock.cause = cause
+    try {
+      this.#inTurn(running, work)
+    } catch (error) {
+      this.#fail(running, error)
+    }
+    running.clock.cause = 0
+  }
+
+  #give(item: Item, match: TopicMatch, heads: readonly Head[], aloneOrApart: boolean): void {
     if (item.payload.length === 0) {
-      for (const head of route.heads) head.kept?.delete(item.topic)
+      for (const head of heads) if (aloneOrApart || !head.flow.apart) head.last?.delete(item.topic)
       return
     }
-    const heard = this.#decode(route.match, item)
+    const heard = this.#decode(match, item)
     if (heard === undefined) return
-    for (const head of route.heads) {
-      if (head.flow.state !== 'started' || item.seq <= head.flow.since || item.skip.includes(head.input.edge)) continue
-      if (head.kept !== undefined) {
-        if ((head.kept.get(item.topic)?.seq ?? -1) >= item.seq) continue
-        head.kept.set(item.topic, heard)
+    for (const head of heads) {
+      const { flow } = head
+      if (flow.state !== 'started' || (flow.apart && !aloneOrApart)) continue
+      if (item.seq <= flow.since || item.skip.includes(head.input.edge)) continue
+      if (head.last !== undefined) {
+        if ((head.last.get(item.topic)?.seq ?? -1) >= item.seq) continue
+        head.last.set(item.topic, heard)
       }
-      this.#turn(head.flow.number, item.seq, () => head.subject.next(heard))
+      if (item.at > flow.clock.now) flow.clock.now = item.at
+      this.#turn(flow, item.seq, () => head.subject.next(heard))
+      this.#look(flow)
     }
   }
 
-  /** Time moves to `at`; every timer due by then fires. */
-  advance(at: number): void {
-    if (this.clock.next <= at) this.clock.advance(at, this.#failedTurn, this.#begin)
-    else if (at > this.clock.now) this.clock.now = at
-  }
-
-  #turn(flow: number, cause: number, work: () => void): void {
-    this.#begin(flow)
-    this.clock.turn(flow, cause, work, this.#failedTurn)
-  }
-
-  #keep(running: Running, item: Item): void {
+  #retain(running: Running, item: Item): void {
     const match = this.#table.match(item.topic)
     if (match === undefined || item.payload.length === 0) return
-    const heads = running.heads.filter((head) => head.kept !== undefined && isFor(head, match))
+    const heads = running.heads.filter((head) => head.last !== undefined && isFor(head, match))
     if (heads.length === 0) return
     const heard = this.#decode(match, item)
-    if (heard !== undefined) for (const head of heads) head.kept?.set(item.topic, heard)
-  }
-
-  #startingWithKept(head: Head): Observable<Heard> {
-    if (head.kept === undefined) return head.subject
-    const { kept, subject } = head
-    return new Observable((out) => {
-      const before = this.clock.cause
-      for (const heard of [...kept.values()].sort((a, b) => a.seq - b.seq)) {
-        this.clock.cause = heard.seq
-        out.next(heard)
-      }
-      this.clock.cause = before
-      return subject.subscribe(out)
-    })
+    if (heard !== undefined) for (const head of heads) head.last?.set(item.topic, heard)
   }
 
   #route(topic: string): Route | undefined {
@@ -263,7 +442,9 @@ export class FlowHost {
   #decode({ key, row, params }: TopicMatch, item: Item): Heard | undefined {
     const decoded = this.#table.decode(row, item.payload)
     if (!decoded.ok) {
-      this.#to.bad(item, { field: decoded.field, constraint: decoded.constraint })
+      if (this.#toldBad.size >= TOLD) this.#toldBad.clear()
+      if (!this.#toldBad.has(item.seq)) this.#to.bad(item, { field: decoded.field, constraint: decoded.constraint })
+      this.#toldBad.add(item.seq)
       return undefined
     }
     const heard = { topic: key, params, payload: decoded.payload, seq: item.seq, at: item.at, origin: item.origin }
@@ -274,18 +455,29 @@ export class FlowHost {
   #publish(running: Running, message: Message): void {
     if (running.state !== 'started') return
     try {
-      if (this.clock.owner !== running.number)
+      if (realm.turn !== running)
         throw new Error('output outside a turn: promises and async functions are not for flows')
-      if (++this.#said > OUTPUTS_PER_TURN) throw new Error(`more than ${OUTPUTS_PER_TURN} outputs in one turn`)
       const { topic, payload } = encode(this.#table, message)
-      this.#saidBytes += payload.length
-      if (this.#saidBytes > BYTES_PER_TURN) throw new Error(`more than ${BYTES_PER_TURN} bytes of output in one turn`)
-      const n = ++running.n
-      const { now: at, cause } = this.clock
-      if (!this.quiet) this.#to.output({ flow: running.number, n, at, cause, topic, payload })
+      const { at, cause, n, isSaid } = this.#number(running, payload.length)
+      if (isSaid) this.#to.output({ flow: running.number, n, at, cause, topic, payload })
     } catch (error) {
       this.#fail(running, error)
     }
+  }
+
+  #keep(running: Running, key: string, value: unknown, size: number): void {
+    if (running.state !== 'started') return
+    const { at, cause, n, isSaid } = this.#number(running, size)
+    if (isSaid) this.#to.kept({ flow: running.number, n, at, cause, key, ...(value === undefined ? {} : { value }) })
+  }
+
+  /** Place and time of what a flow says next. Throws when it has said too much in this turn. */
+  #number(running: Running, bytes: number): { n: number; at: number; cause: number; isSaid: boolean } {
+    if (++this.#said > OUTPUTS_PER_TURN) throw new Error(`more than ${OUTPUTS_PER_TURN} outputs in one turn`)
+    this.#saidBytes += bytes
+    if (this.#saidBytes > BYTES_PER_TURN) throw new Error(`more than ${BYTES_PER_TURN} bytes of output in one turn`)
+    const n = ++running.n
+    return { n, at: running.clock.now, cause: running.clock.cause, isSaid: n > running.mutedTo }
   }
 
   #end(running: Running): void {
@@ -294,12 +486,23 @@ export class FlowHost {
     this.#to.ended(running.number)
   }
 
-  #fail(running: Running | undefined, error: unknown): void {
-    if (running === undefined || running.state === 'stopped') return
+  #fail(running: Running, error: unknown): void {
+    if (running.state === 'stopped') return
+    const { cause } = running.clock
     this.stop(running.number)
-    this.#to.failed(running.number, error)
+    this.#to.failed(running.number, error, cause)
   }
 }
+
+/** The last message of each retained topic, in their order, each as its own cause; then what comes. */
+const startingWithLast = ({ flow, last, subject }: Head): Observable<Heard> =>
+  last === undefined
+    ? subject
+    : new Observable((out) => {
+        for (const heard of [...last.values()].sort((a, b) => a.seq - b.seq))
+          flow.clock.because(heard.seq, () => out.next(heard))
+        return subject.subscribe(out)
+      })
 
 /** The typed view of a head: the host routes by `topic`, so that only messages of T arrive here. */
 const heardBy = <T extends Topic>(messages: Observable<Heard>): Observable<Heard<T>> =>
@@ -318,10 +521,4 @@ const namedIn = (topic: string, where: object | undefined): Record<string, strin
     named[name] = value
   }
   return named
-}
-
-const frozen = <T>(value: T): T => {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const part of Object.values(value)) frozen(part)
-  return Object.freeze(value)
 }

@@ -3,15 +3,27 @@ import fc from 'fast-check'
 import { interval, take, timer } from 'rxjs'
 import { expect, test } from 'vitest'
 import { LogicalClock, ownTime } from './clock.ts'
+import { realm, type Turn } from './realm.ts'
 
-const FLOW = 1
+const unused = (): never => {
+  throw new Error('not used here')
+}
+const turnOf = (clock: LogicalClock): Turn => ({
+  number: 1,
+  clock,
+  keeper: { open: unused, keys: unused, forget: unused },
+  site: { timezone: 'UTC' },
+  nextId: unused,
+})
 
-/** Runs `work` with the clock's time as the realm's, as a turn of the flow. */
+/** Runs `work` with the clock's time as the realm's, as a turn of a flow. */
 const inTurn = (clock: LogicalClock, work: () => void): void => {
-  const giveBack = ownTime(clock)
+  const giveBack = ownTime()
+  realm.turn = turnOf(clock)
   try {
-    clock.turn(FLOW, 0, work)
+    work()
   } finally {
+    realm.turn = undefined
     giveBack()
   }
 }
@@ -25,13 +37,11 @@ test('timers fire in the order of due time, then of setting, each at its own tim
         const clock = new LogicalClock(1000)
         const fired: { i: number; at: number }[] = []
         const wanted: { i: number; at: number }[] = []
-        clock.turn(FLOW, 0, () => {
-          for (const [i, wait] of waits.entries()) {
-            const id = clock.set(() => fired.push({ i, at: clock.now }), wait, false)
-            if (cancel.next().value) clock.clear(id)
-            else wanted.push({ i, at: 1000 + wait })
-          }
-        })
+        for (const [i, wait] of waits.entries()) {
+          const id = clock.set(() => fired.push({ i, at: clock.now }), wait, false)
+          if (cancel.next().value) clock.clear(id)
+          else wanted.push({ i, at: 1000 + wait })
+        }
         expect(clock.pending).toBe(wanted.length)
         clock.advance(1025)
         clock.advance(2000)
@@ -45,7 +55,7 @@ test('timers fire in the order of due time, then of setting, each at its own tim
 test('time moves only as far as it is told, and never back', () => {
   const clock = new LogicalClock(100)
   const fired: number[] = []
-  clock.turn(FLOW, 0, () => clock.set(() => fired.push(clock.now), 50, false))
+  clock.set(() => fired.push(clock.now), 50, false)
   clock.advance(149)
   expect(fired).toEqual([])
   clock.advance(120)
@@ -54,114 +64,100 @@ test('time moves only as far as it is told, and never back', () => {
   expect(fired).toEqual([150])
 })
 
-test('a timer keeps the cause and the owner of the turn that set it', () => {
+test('a timer keeps the cause and the group of whoever set it', () => {
   const clock = new LogicalClock()
   const seen: unknown[] = []
-  clock.turn(7, 42, () => clock.set(() => seen.push([clock.owner, clock.cause]), 10, false))
-  clock.turn(8, 43, () => clock.set(() => seen.push([clock.owner, clock.cause]), 10, false))
+  const note = () => seen.push([clock.cause, clock.group])
+  clock.because(42, () => clock.within('device=a/', () => clock.set(note, 10, false)))
+  clock.because(43, () => clock.set(note, 10, false))
   clock.advance(10)
   expect(seen).toEqual([
-    [7, 42],
-    [8, 43],
+    [42, 'device=a/'],
+    [43, ''],
   ])
-  expect(clock.owner).toBeUndefined()
+  expect(clock).toMatchObject({ cause: 0, group: '' })
 })
 
 test('a repeating timer stays before younger ones at the same instant', () => {
   const clock = new LogicalClock()
   const fired: string[] = []
-  clock.turn(FLOW, 0, () => {
-    clock.set(() => fired.push('every'), 10, true)
-    clock.set(() => fired.push('once'), 20, false)
-  })
+  clock.set(() => fired.push('every'), 10, true)
+  clock.set(() => fired.push('once'), 20, false)
   clock.advance(20)
   expect(fired).toEqual(['every', 'every', 'once'])
 })
 
-test('what a timer throws goes to its owner, and the others still fire', () => {
+test('what a timer throws ends the advance, and the others fire in the next one', () => {
   const clock = new LogicalClock()
-  const failed: unknown[] = []
   const fired: number[] = []
-  clock.turn(1, 0, () =>
-    clock.set(
-      () => {
-        throw new Error('no')
-      },
-      5,
-      false,
-    ),
+  clock.set(
+    () => {
+      throw new Error('no')
+    },
+    5,
+    false,
   )
-  clock.turn(2, 0, () => clock.set(() => fired.push(clock.now), 5, false))
-  clock.advance(5, (owner, error) => failed.push([owner, String(error)]))
-  expect(failed).toEqual([[1, 'Error: no']])
+  clock.set(() => fired.push(clock.now), 5, false)
+  expect(() => clock.advance(5)).toThrow('no')
+  clock.advance(5)
   expect(fired).toEqual([5])
 })
 
-test('a forgotten owner has no timers left', () => {
+test('a clock that forgets has no timers left, also in the middle of an advance', () => {
   const clock = new LogicalClock()
-  clock.turn(1, 0, () =>
-    clock.set(
-      () => {
-        throw new Error('still here')
-      },
-      5,
-      true,
-    ),
-  )
-  clock.turn(2, 0, () => clock.set(() => {}, 5, false))
-  clock.forget(1)
-  expect(clock.pending).toBe(1)
+  const fired: number[] = []
+  clock.set(() => fired.push(clock.now), 5, true)
+  clock.set(() => clock.forget(), 5, false)
+  clock.set(() => fired.push(-1), 6, false)
   clock.advance(100)
+  expect(fired).toEqual([5])
+  expect(clock).toMatchObject({ pending: 0, next: Infinity, now: 100 })
 })
 
 test('timers that are cancelled do not pile up', () => {
   const clock = new LogicalClock()
-  clock.turn(FLOW, 0, () => {
-    for (let i = 0; i < 100_000; i++) clock.clear(clock.set(() => {}, 1_000_000, false))
-  })
+  for (let i = 0; i < 100_000; i++) clock.clear(clock.set(() => {}, 1_000_000, false))
   expect(clock.pending).toBe(0)
   expect(clock.next).toBe(Infinity)
 })
 
 test('a chain of waits of nothing is stopped instead of stopping time', () => {
   const clock = new LogicalClock()
-  const failed: string[] = []
   const again = (): void => void clock.set(again, 0, false)
-  clock.turn(FLOW, 0, again)
-  clock.advance(1, (_, error) => failed.push(String(error)))
-  expect(failed).toEqual([expect.stringContaining('a chain of waits of 0 ms')])
+  again()
+  expect(() => clock.advance(1)).toThrow('a chain of waits of 0 ms')
+  clock.advance(1)
   expect(clock.now).toBe(1)
 })
 
 test('time asked for outside a turn is refused', () => {
-  expect(() => new LogicalClock().set(() => {}, 1, false)).toThrow('outside a turn')
+  const giveBack = ownTime()
+  try {
+    expect(() => setTimeout(() => {}, 1)).toThrow('time was asked for outside a turn')
+    expect(Date.now()).toBe(realm.at)
+  } finally {
+    giveBack()
+  }
 })
 
 test('it remembers the longest wait', () => {
   const clock = new LogicalClock()
-  clock.turn(FLOW, 0, () => {
-    clock.set(() => {}, 300_000, false)
-    clock.set(() => {}, 5, false)
-    clock.set(() => {}, Infinity, false)
-  })
+  clock.set(() => {}, 300_000, false)
+  clock.set(() => {}, 5, false)
+  clock.set(() => {}, Infinity, false)
   expect(clock.longest).toBe(300_000)
 })
 
 test('RxJS, Date and performance run on it', () => {
   const clock = new LogicalClock(Date.parse('2026-01-01T00:00:00Z'))
   const seen: unknown[] = []
-  const giveBack = ownTime(clock)
-  try {
-    clock.turn(FLOW, 0, () => {
-      interval(1000)
-        .pipe(take(2))
-        .subscribe((n) => seen.push([n, new Date().toISOString()]))
-      timer(1500).subscribe(() => seen.push([Date.now() - performance.now(), new Date() instanceof Date]))
-    })
+  inTurn(clock, () => {
+    interval(1000)
+      .pipe(take(2))
+      .subscribe((n) => seen.push([n, new Date().toISOString()]))
+    timer(1500).subscribe(() => seen.push([Date.now() - performance.now(), new Date() instanceof Date]))
     clock.advance(clock.now + 5000)
-  } finally {
-    giveBack()
-  }
+  })
   expect(seen).toEqual([
     [0, '2026-01-01T00:00:01.000Z'],
     [0, true],

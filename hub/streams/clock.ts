@@ -1,10 +1,5 @@
 // The only time a flow knows. It moves when the hub says so, never by itself.
-
-/** Whose turn it is: the number of a flow. */
-export type Owner = number
-
-/** Told of whatever a timer threw. */
-export type Failed = (owner: Owner, error: unknown) => void
+import { realm, turnNow } from './realm.ts'
 
 interface Timer {
   readonly id: number
@@ -12,8 +7,8 @@ interface Timer {
   /** Period in ms; 0 for a timer that fires once. */
   readonly every: number
   readonly run: () => void
-  readonly owner: Owner
   readonly cause: number
+  readonly group: string
   dead: boolean
 }
 
@@ -23,18 +18,16 @@ const A_WAIT = 2 ** 40
 /** So many timers at one instant mean that time stands still: a chain of zero waits. */
 const AT_ONE_INSTANT = 100_000
 
-const rethrow: Failed = (_, error) => {
-  throw error
-}
+const atOnce = (run: () => void): void => run()
 
-/** Logical time, and the timers set on it. One per process of flows, one per play, one per replay. */
+/** Logical time of one flow, and the timers it set. Flows are independent: each has its own. */
 export class LogicalClock {
   /** ms since 1970. */
   now: number
   /** `seq` of the message that led to what runs now. A timer inherits it from whoever set it. */
   cause = 0
-  /** Whose turn it is; undefined between turns. */
-  owner: Owner | undefined
+  /** The group of `per` that runs now, such as `device=dust/`; '' for none. A timer inherits it, too. */
+  group = ''
   /** The longest wait asked for, in ms: how far back a warm-up must reach. */
   longest = 0
   #heap: Timer[] = []
@@ -59,11 +52,8 @@ export class LogicalClock {
     return this.#byId.size
   }
 
-  /** Sets a timer `wait` ms from now and returns its id. Throws outside a turn, where only promises and module code can be. */
+  /** Sets a timer `wait` ms from now and returns its id. */
   set(run: () => void, wait: number, repeat: boolean): number {
-    if (this.owner === undefined) {
-      throw new Error('time was asked for outside a turn: promises and async functions are not for flows')
-    }
     const ms = wait > 0 ? Math.min(wait, FARTHEST) : 0
     if (ms > this.longest && ms < A_WAIT) this.longest = ms
     const timer: Timer = {
@@ -71,8 +61,8 @@ export class LogicalClock {
       due: this.now + ms,
       every: repeat ? Math.max(1, ms) : 0,
       run,
-      owner: this.owner,
       cause: this.cause,
+      group: this.group,
       dead: false,
     }
     this.#byId.set(timer.id, timer)
@@ -90,47 +80,63 @@ export class LogicalClock {
     if (this.#heap.length > 64 && this.#heap.length > 4 * this.#byId.size) this.#compact()
   }
 
-  /** Fires every timer due up to `to`, in the order of due time, then of setting, each seeing its own due time; then it is `to`. */
-  advance(to: number, failed: Failed = rethrow, begin: (owner: Owner) => void = () => {}): void {
+  /**
+   * Fires every timer due up to `to`, in the order of due time, then of setting, each seeing its own due time; then it is `to`.
+   * Each is handed to `fire`, which runs it as a turn; what `fire` throws ends the advance.
+   */
+  advance(to: number, fire: (run: () => void) => void = atOnce): void {
     let instant = -Infinity
     let fired = 0
-    while (this.next <= to) {
-      const timer = this.#pop()
-      if (timer === undefined) break
-      const due = timer.due
-      if (timer.every > 0) {
-        timer.due += timer.every
-        this.#push(timer)
-      } else this.#byId.delete(timer.id)
-      this.now = Math.max(this.now, due)
-      fired = this.now === instant ? fired + 1 : 0
-      instant = this.now
-      begin(timer.owner)
-      const run = fired > AT_ONE_INSTANT ? standstill : timer.run
-      this.turn(timer.owner, timer.cause, run, failed)
+    try {
+      while (this.next <= to) {
+        const timer = this.#pop()
+        if (timer === undefined) break
+        const due = timer.due
+        if (timer.every > 0) {
+          timer.due += timer.every
+          this.#push(timer)
+        } else this.#byId.delete(timer.id)
+        this.now = Math.max(this.now, due)
+        fired = this.now === instant ? fired + 1 : 0
+        instant = this.now
+        this.cause = timer.cause
+        this.group = timer.group
+        fire(fired > AT_ONE_INSTANT ? standstill : timer.run)
+      }
+    } finally {
+      this.cause = 0
+      this.group = ''
     }
     if (to > this.now) this.now = to
   }
 
-  /** Runs `work` as a turn of `owner`: owner and cause are set, and put back. */
-  turn(owner: Owner, cause: number, work: () => void, failed: Failed = rethrow): void {
-    const before = this.owner
-    const why = this.cause
-    this.owner = owner
+  /** Runs `work` as an answer to the message `cause`. */
+  because(cause: number, work: () => void): void {
+    const before = this.cause
     this.cause = cause
     try {
       work()
-    } catch (error) {
-      failed(owner, error)
     } finally {
-      this.owner = before
-      this.cause = why
+      this.cause = before
     }
   }
 
-  /** Cancels every timer of `owner`. */
-  forget(owner: Owner): void {
-    for (const timer of [...this.#byId.values()]) if (timer.owner === owner) this.clear(timer.id)
+  /** Runs `work` in a group of `per`. */
+  within(group: string, work: () => void): void {
+    const before = this.group
+    this.group = group
+    try {
+      work()
+    } finally {
+      this.group = before
+    }
+  }
+
+  /** Cancels every timer. */
+  forget(): void {
+    for (const timer of this.#heap) timer.dead = true
+    this.#heap = []
+    this.#byId.clear()
   }
 
   // A binary heap by (due, id). A repeating timer keeps its id and so stays before younger ones at the same instant.
@@ -188,19 +194,20 @@ const standstill = (): never => {
 type Run = (...args: unknown[]) => void
 
 /**
- * Replaces the time and the chance of this realm by `clock`'s, for RxJS and for whatever a flow calls: timers, Date,
- * performance, Math.random; promises are refused inside a turn. Returns what gives all of it back.
+ * Replaces the time and the chance of this realm by those of the flow that has its turn, for RxJS and for whatever a flow
+ * calls: timers, Date, performance, Math.random; promises are refused inside a turn. Once per process, before any flow is
+ * loaded. Returns what gives all of it back.
  */
-export const ownTime = (clock: LogicalClock): (() => void) => {
+export const ownTime = (): (() => void) => {
   const set =
     (repeat: boolean) =>
     (run: Run, ms: number, ...args: unknown[]) =>
-      clock.set(args.length > 0 ? () => run(...args) : run, ms, repeat)
-  const clear = (id: number) => clock.clear(id)
+      turnNow('time was asked for').clock.set(args.length > 0 ? () => run(...args) : run, ms, repeat)
+  const clear = (id: number) => realm.turn?.clock.clear(id)
   const forbidden = (name: string) => () => {
     throw new Error(`${name} is not for flows`)
   }
-  const date = flowDate(clock)
+  const date = flowDate()
   const put: (() => void)[] = [
     replace(globalThis, 'setTimeout', set(false)),
     replace(globalThis, 'setInterval', set(true)),
@@ -210,11 +217,11 @@ export const ownTime = (clock: LogicalClock): (() => void) => {
     replace(globalThis, 'clearImmediate', clear),
     replace(globalThis, 'queueMicrotask', forbidden('queueMicrotask')),
     replace(globalThis, 'fetch', forbidden('fetch')),
-    replace(globalThis, 'performance', { now: () => clock.now, timeOrigin: 0 }),
+    replace(globalThis, 'performance', { now: timeNow, timeOrigin: 0 }),
     replace(Date.prototype, 'constructor', date),
     replace(globalThis, 'Date', date),
     replace(Math, 'random', forbidden('Math.random')),
-    replace(Promise.prototype, 'then', turnless(clock, Promise.prototype.then)),
+    replace(Promise.prototype, 'then', turnless(Promise.prototype.then)),
   ]
   return () => {
     for (const back of put.splice(0).reverse()) back()
@@ -236,17 +243,19 @@ const replace = (target: object, name: string, value: unknown): (() => void) => 
   }
 }
 
-const flowDate = (clock: LogicalClock): DateConstructor =>
+const timeNow = (): number => realm.turn?.clock.now ?? realm.at
+
+const flowDate = (): DateConstructor =>
   new Proxy(Date, {
     construct: (real, args, target): object =>
-      Reflect.construct(real, args.length === 0 ? [clock.now] : args, target) as Date,
-    apply: (real) => new real(clock.now).toString(),
-    get: (real, key, receiver): unknown => (key === 'now' ? () => clock.now : Reflect.get(real, key, receiver)),
+      Reflect.construct(real, args.length === 0 ? [timeNow()] : args, target) as Date,
+    apply: (real) => new real(timeNow()).toString(),
+    get: (real, key, receiver): unknown => (key === 'now' ? timeNow : Reflect.get(real, key, receiver)),
   })
 
 /** `then` that refuses to be called while a flow has its turn: what it would do happens when no turn does. */
-const turnless = (clock: LogicalClock, then: (...args: never[]) => unknown) =>
+const turnless = (then: (...args: never[]) => unknown) =>
   function (this: unknown, ...args: unknown[]): unknown {
-    if (clock.owner !== undefined) throw new Error('promises and async functions are not for flows')
+    if (realm.turn !== undefined) throw new Error('promises and async functions are not for flows')
     return Reflect.apply(then, this, args)
   }

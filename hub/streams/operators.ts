@@ -14,6 +14,8 @@ import {
   timer,
   timestamp,
 } from 'rxjs'
+import type { From, FromOptions } from './flow.ts'
+import type { Heard, Topic } from './message.ts'
 
 /** Durations in ms. */
 export const seconds = (n: number): number => n * 1000
@@ -64,3 +66,7 @@ export const hysteresis = ({ low, high }: { low: number; high: number }): Operat
     filter((on) => on !== undefined),
     distinctUntilChanged(),
   )
+
+/** `latestOf(from, topic)`: the retained values first, then every change. */
+export const latestOf = <T extends Topic>(from: From, topic: T, options?: FromOptions<T>): Observable<Heard<T>> =>
+  from.latest(topic, options)

@@ -3,9 +3,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadTopicTables } from '../runner/topic-files.ts'
-import type { Item, Output } from '../runner/frame.ts'
+import { type Item, type Output, tickAt } from '../runner/frame.ts'
 import { FlowHost } from '../runner/host.ts'
-import { LogicalClock, ownTime } from '../streams/clock.ts'
+import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
 import type { Message } from '../streams/message.ts'
 import { type TopicTable, topicTable } from '../topics/table.ts'
@@ -19,6 +19,10 @@ export type Timeline = Partial<Record<When, Message | readonly Message[]>>
 export interface PlayOptions {
   /** What is retained when the flow starts: `from.latest` begins with these. */
   retained?: readonly Message[]
+  /** Values of its params; the others have their defaults. */
+  params?: Readonly<Record<string, unknown>>
+  /** What it kept before, by key: `{ total: 3, 'device=dust/peak': 7 }`. */
+  kept?: Readonly<Record<string, unknown>>
   /** How long to play. Default: an hour after the last message, or until no timer waits. */
   until?: When
   /** Wall-clock time at `'0s'`, ISO 8601. Default 2026-01-01T00:00:00Z. */
@@ -41,7 +45,18 @@ const table: TopicTable = topicTable(await loadTopicTables(topicFiles), 'play')
  * when there are several at once. Throws what the flow throws, and an error that names the field when a message does not
  * fit its topic. While it runs, time and chance of this realm are the flow's.
  */
-export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}): Timeline => {
+export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}): Timeline =>
+  performed(flow, timeline, options).said
+
+/** Plays the same way and returns what the flow keeps at the end, by key. */
+export const keptAfter = (flow: Flow, timeline: Timeline, options: PlayOptions = {}): Record<string, unknown> =>
+  performed(flow, timeline, options).kept
+
+const performed = (
+  flow: Flow,
+  timeline: Timeline,
+  options: PlayOptions,
+): { said: Timeline; kept: Record<string, unknown> } => {
   const start = Date.parse(options.start ?? START)
   if (Number.isNaN(start)) throw new Error(`start: '${options.start}' is no time in ISO 8601`)
   let seq = 0
@@ -57,19 +72,24 @@ export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}):
   const check = (): void => {
     if (wrong.length > 0) throw wrong[0]
   }
-  const clock = new LogicalClock(start)
-  const host = new FlowHost(clock, table, {
+  const kept: Record<string, unknown> = { ...options.kept }
+  const host = new FlowHost(table, {
     output: (output) => void outputs.push(output),
+    kept({ key, value }) {
+      if (value === undefined) Reflect.deleteProperty(kept, key)
+      else kept[key] = value
+    },
+    setAside: ({ key }) => void Reflect.deleteProperty(kept, key),
     failed: (_, error) => void wrong.push(error),
     ended: () => {},
     bad({ topic }, { field, constraint }) {
       wrong.push(new Error(`play: the message on '${topic}' does not fit: ${field || 'payload'}: ${constraint}`))
     },
   })
-  const giveBack = ownTime(clock)
+  const giveBack = ownTime()
   try {
-    host.define(1, flow)
-    host.start(1, { since, retained })
+    host.define(1, flow, { at: start, params: { ...options.params } })
+    host.start(1, { at: start, since, retained, kept: options.kept ?? {}, name: 'play' })
     check()
     for (const item of items) {
       host.take(item)
@@ -77,8 +97,8 @@ export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}):
     }
     const last = items.at(-1)?.at ?? start
     const end = options.until === undefined ? last + AFTER_LAST_MS : start + msOf(options.until)
-    while (clock.next <= end) {
-      host.advance(clock.next)
+    while (host.next <= end) {
+      host.take(tickAt(host.next, seq))
       check()
       if (outputs.length > MOST_OUTPUTS)
         throw new Error(`more than ${MOST_OUTPUTS} outputs: play it shorter, with until`)
@@ -87,7 +107,7 @@ export const play = (flow: Flow, timeline: Timeline, options: PlayOptions = {}):
   } finally {
     giveBack()
   }
-  return timelineOf(outputs, start)
+  return { said: timelineOf(outputs, start), kept }
 }
 
 const msOf = (when: string): number => {

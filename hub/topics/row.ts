@@ -1,5 +1,7 @@
 // A row of the topic table: what travels on an address, how, and who may write it.
-import type { z } from 'zod'
+import { z } from 'zod'
+
+export { z }
 
 /**
  * Who writes a topic. `owner`: the device's credential or plugin; `requester`: any principal whose role has the right;
