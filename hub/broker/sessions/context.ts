@@ -34,14 +34,15 @@ export interface Context {
 }
 
 const MOST_PENDING = 500_000
+const MOST_PENDING_BYTES = 256 * 2 ** 20
 export const noop = (): void => {}
 
 /** What adds something is refused while it cannot be stored; what removes something is done in memory and stored later. */
-export const mustWrite = ({ writing: { broken, waiting } }: Context): void => {
+export const mustWrite = ({ writing: { broken, waiting, waitingBytes } }: Context): void => {
   if (broken !== undefined) {
     throw new Recoverable('UNAVAILABLE', `The session store cannot write (${broken}). Try again later.`)
   }
-  if (waiting > MOST_PENDING) {
+  if (waiting > MOST_PENDING || waitingBytes > MOST_PENDING_BYTES) {
     throw new Recoverable(
       'UNAVAILABLE',
       'The disk is too slow for the session store. Publish less, or use a faster disk.',

@@ -5,8 +5,13 @@ export interface SessionLimits {
   perClientMessages: number
   /** Bytes that wait for one client. */
   perClientBytes: number
-  /** Bytes of all waiting messages together, each counted once however many clients it waits for. They are held in memory. */
+  /** Bytes of all waiting messages together, each counted once however many clients it waits for. They are on disk. */
   queuedBytes: number
+  /** What of one queue is held in memory beside the disk; a page of this size is read when it has run out. */
+  heldMessages: number
+  heldBytes: number
+  /** Bytes of all queues together that are held in memory; near it the pages become smaller. */
+  allHeldBytes: number
   /** How long a message waits, and how long a session lives that its client does not come back to, ms. */
   maxAgeMs: number
   retainedTopics: number
@@ -20,6 +25,9 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   perClientMessages: 1_000_000,
   perClientBytes: 2 ** 30,
   queuedBytes: 2 ** 30,
+  heldMessages: 500,
+  heldBytes: 256 * 1024,
+  allHeldBytes: 16 * 2 ** 20,
   maxAgeMs: 7 * 24 * 3_600_000,
   retainedTopics: 100_000,
   retainedBytes: 256 * 2 ** 20,

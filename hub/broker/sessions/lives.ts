@@ -1,7 +1,7 @@
 // How sessions begin and end: room for new ones, deadlines by who is connected, age of what waits.
 import { Recoverable } from '../../errors.ts'
 import { type Connection, type Context, mustWrite, noop, stored } from './context.ts'
-import type { Waiting } from './queue.ts'
+import { withoutOlder } from './paging.ts'
 import { DO } from './schema.ts'
 import { isEmpty, lifeOf, rowOf, type Session } from './session.ts'
 import { type Change, change } from './writing.ts'
@@ -29,7 +29,7 @@ export const tidied = ({ model }: Context, session: Session): Change[] => {
 export const ended = ({ model, writing }: Context, session: Session): Change[] => {
   const changes: Change[] = []
   for (const filter of [...session.subscriptions.keys()]) model.unsubscribe(session, filter)
-  for (const waiting of [...session.queue]) changes.push(...model.dequeue(session, waiting, writing))
+  for (const one of model.clear(session, writing)) changes.push(one)
   session.incoming.clear()
   model.sessions.delete(session.id)
   const { id } = session
@@ -79,14 +79,11 @@ export const lives = (context: Context) => ({
 
 /** Ends sessions nobody came back to and messages that waited too long; sets and lifts deadlines. */
 export const sweep = (context: Context): void => {
-  const { model, writing, clock, limits, drops } = context
+  const { model, clock, limits } = context
   const now = clock.now()
   const changes: Change[] = []
   for (const session of [...model.sessions.values()]) {
-    for (const waiting of [...older(session, now - limits.maxAgeMs)]) {
-      changes.push(...model.dequeue(session, waiting, writing))
-      drops.add(session.id, 'age')
-    }
+    for (const change of withoutOlder(context, session, now - limits.maxAgeMs)) changes.push(change)
     for (const change of deadlineOf(context, session, now)) changes.push(change)
   }
   stored(context, changes).catch(noop)
@@ -114,11 +111,3 @@ const deadlineOf = (context: Context, session: Session, now: number): Change[] =
 
 const expiryOf = ({ version, sessionExpiryInterval }: Connection): number | undefined =>
   version === 5 ? sessionExpiryInterval : undefined
-
-/** Messages queued before `bound`; they stand at the head. */
-const older = function* ({ queue }: Session, bound: number): Generator<Waiting> {
-  for (const waiting of queue) {
-    if (waiting.at >= bound) return
-    yield waiting
-  }
-}

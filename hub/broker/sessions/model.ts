@@ -1,9 +1,9 @@
-// The whole store in memory, which is what counts while the hub runs; the file follows it.
-import { type Body, bytesOf, packetOf } from './packets.ts'
+// What the store has in memory, which is what counts while the hub runs: all but the messages that wait in the file. The file follows it.
+import { type Body, bytesOf, kept, packetOf, payloadOf, textOf } from './packets.ts'
 import type { SessionLimits } from './limits.ts'
 import type { Waiting } from './queue.ts'
 import { Retained } from './retained.ts'
-import type { Page, Rows } from './schema.ts'
+import type { Page, PlaceRow, QueueRow, Rows } from './schema.ts'
 import { DO } from './schema.ts'
 import { type Session, session } from './session.ts'
 import { type Options, Subscriptions } from './subscriptions.ts'
@@ -16,15 +16,13 @@ export class Model {
   readonly sessions = new Map<string, Session>()
   readonly subscriptions = new Subscriptions()
   readonly wills = new Map<string, Packet>()
-  /** Bytes of all messages that wait, each counted once. */
+  /** Bytes of all messages that wait, each counted once; and of those that are about to go, if no other queue has them. */
   queuedBytes = 0
+  leavingBytes = 0
+  /** Bytes of the messages of all queues that are in memory. */
+  heldBytes = 0
   #lastWaiting = 0
-  #lastBody = 0
-  /** How a message gets into the file, as long as that is not done. */
-  readonly #storing = new Map<Body, Change>()
-  #bodies: Map<number, Body> | undefined = new Map()
-  /** Rows that hang in the air, left by a crash between two transactions. */
-  readonly #orphans: number[] = []
+  #lastMessage = 0
 
   constructor(limits: SessionLimits) {
     this.retained = new Retained(limits)
@@ -35,27 +33,23 @@ export class Model {
     if (page.table === 'retained') for (const row of page.rows) this.retained.restore(packetOf(row))
     else if (page.table === 'sessions') for (const row of page.rows) this.#loadSession(row)
     else if (page.table === 'subscriptions') for (const row of page.rows) this.#loadSubscription(row)
-    else if (page.table === 'messages') for (const row of page.rows) this.#loadMessage(row)
-    else if (page.table === 'outgoing') for (const row of page.rows) this.#loadWaiting(row)
+    else if (page.table === 'queues') for (const row of page.rows) this.#loadQueue(row)
+    else if (page.table === 'sent') for (const row of page.rows) this.session(row.client).queue.recall(placed(row))
+    else if (page.table === 'totals') for (const row of page.rows) this.#loadTotals(row)
     else if (page.table === 'incoming') for (const row of page.rows) this.#loadIncoming(row)
     else for (const row of page.rows) this.wills.set(row.client, packetOf(row))
   }
 
-  /** Ends the loading: the changes that remove rows nothing refers to. */
-  loaded(): Change[] {
-    const unused = [...(this.#bodies?.values() ?? [])].filter(({ receivers }) => receivers === 0)
-    for (const { bytes } of unused) this.queuedBytes -= bytes
-    this.#bodies = undefined
-    return [
-      ...unused.map(({ id }) => change(DO.dropMessage, id)),
-      ...this.#orphans.splice(0).map((id) => change(DO.dequeue, id)),
-    ]
+  /** Messages that several queues had were asked to go (`places`, bytes); so many bytes of them are gone. */
+  freed(places: number, freed: number): void {
+    this.leavingBytes = Math.max(0, this.leavingBytes - places)
+    this.queuedBytes = Math.max(0, this.queuedBytes - freed)
   }
 
   /** The session of a client, made when missing. */
   session(id: string): Session {
     let found = this.sessions.get(id)
-    if (found === undefined) this.sessions.set(id, (found = session(id)))
+    if (found === undefined) this.sessions.set(id, (found = session(id, this.#lastWaiting)))
     return found
   }
 
@@ -74,50 +68,94 @@ export class Model {
     return from.subscriptions.delete(filter)
   }
 
-  /** A message as it is shared by the queues it goes to; it has a row only once it is in one. */
-  body(packet: Packet): Body {
-    return { id: ++this.#lastBody, packet, bytes: bytesOf(packet), receivers: 0 }
-  }
-
+  /** A message for some queues: their places, which may be in memory, and the changes that store it all. */
   enqueue(
-    to: Session,
-    body: Body,
-    qos: number,
+    message: Packet,
+    receivers: readonly { to: Session; qos: number; isHeld: boolean }[],
     at: number,
-    storing: (body: Body) => Change,
-  ): { waiting: Waiting; changes: Change[] } {
-    const changes: Change[] = []
-    if (body.receivers++ === 0) {
-      const stored = storing(body)
-      this.#storing.set(body, stored)
-      this.queuedBytes += body.bytes
-      changes.push(stored)
+  ): { changes: Change[]; places: { to: Session; waiting: Waiting }[] } {
+    const row = ++this.#lastMessage
+    const bytes = bytesOf(message)
+    const shared = receivers.length > 1
+    const stored = change(DO.message, row, message.topic, textOf(message), payloadOf(message))
+    const body: Body = { receivers: 0, elsewhere: false, stored }
+    const changes = [stored]
+    const places: { to: Session; waiting: Waiting }[] = []
+    let packet: Packet | undefined
+    this.queuedBytes += bytes
+    for (const { to, qos, isHeld } of receivers) {
+      const id = ++this.#lastWaiting
+      const enqueued = change(DO.enqueue, to.id, id, row, shared ? 1 : 0, bytes, qos, at)
+      changes.push(enqueued)
+      if (!isHeld) {
+        body.elsewhere = true
+        to.queue.defer(bytes, at)
+        continue
+      }
+      packet ??= kept(message)
+      const { brokerId, brokerCounter = 0 } = packet
+      const sending = { qos, messageId: undefined, released: undefined }
+      const waiting: Waiting = { id, message: row, shared, bytes, at, brokerId, brokerCounter, packet, body, enqueued, ...sending } // prettier-ignore
+      body.receivers++
+      this.heldBytes += bytes
+      to.queue.add(waiting)
+      places.push({ to, waiting })
     }
-    const id = ++this.#lastWaiting
-    const enqueued = change(DO.enqueue, id, to.id, body.id, qos, at)
-    changes.push(enqueued)
-    const waiting: Waiting = { id, body, at, qos, messageId: undefined, released: undefined, enqueued }
-    to.queue.add(waiting)
-    return { waiting, changes }
+    return { changes, places }
   }
 
-  /** The message and its places are in the file: nothing is left to be taken back. */
-  settled(body: Body, places: readonly Waiting[]): void {
-    this.#storing.delete(body)
-    for (const waiting of places) waiting.enqueued = undefined
+  /** What was enqueued is in the file: nothing is left to be taken back. */
+  settled(places: readonly { waiting: Waiting }[]): void {
+    for (const { waiting } of places) {
+      waiting.enqueued = undefined
+      if (waiting.body !== undefined) waiting.body.stored = undefined
+    }
+  }
+
+  /** Takes the next rows of a queue into memory. */
+  recall(to: Session, rows: readonly QueueRow[]): void {
+    for (const row of rows) {
+      const packet = packetOf(row)
+      const { brokerId, brokerCounter = 0 } = packet
+      const waiting = { ...placed(row), brokerId, brokerCounter, packet }
+      this.heldBytes += waiting.bytes
+      to.queue.recall(waiting)
+    }
+  }
+
+  /** Keeps only the place of a message that is in the file. */
+  release(from: Session, waiting: Waiting): void {
+    this.heldBytes -= from.queue.release(waiting)
   }
 
   /** Takes a message out of a queue. What is not on its way to the file yet never goes there. */
   dequeue(from: Session, waiting: Waiting, writing: Writing): Change[] {
+    const { id, message, shared, bytes, body, enqueued, packet } = waiting
+    if (packet !== undefined && from.queue.has(waiting)) this.heldBytes -= bytes
     from.queue.remove(waiting)
-    const { body, enqueued } = waiting
     const changes: Change[] = []
-    if (enqueued === undefined || !writing.cancel(enqueued)) changes.push(change(DO.dequeue, waiting.id))
-    if (--body.receivers > 0) return changes
-    this.queuedBytes -= body.bytes
-    const stored = this.#storing.get(body)
-    this.#storing.delete(body)
-    if (stored === undefined || !writing.cancel(stored)) changes.push(change(DO.dropMessage, body.id))
+    if (enqueued === undefined || !writing.cancel(enqueued)) changes.push(change(DO.dequeue, from.id, id))
+    if (body !== undefined && --body.receivers > 0) return changes
+    if (body === undefined ? shared : body.elsewhere) {
+      this.leavingBytes += bytes
+      changes.push(change(DO.dropUnused, message, bytes))
+      return changes
+    }
+    this.queuedBytes -= bytes
+    if (body?.stored === undefined || !writing.cancel(body.stored)) changes.push(change(DO.dropMessage, message))
+    return changes
+  }
+
+  /** Takes everything out of a queue. */
+  clear(from: Session, writing: Writing): Change[] {
+    const changes: Change[] = []
+    const { queue } = from
+    // One by one: a queue may hold more than a call takes arguments.
+    for (const waiting of [...queue]) for (const one of this.dequeue(from, waiting, writing)) changes.push(one)
+    if (queue.rest === 0) return changes
+    this.leavingBytes += queue.bytes
+    queue.forgetRest()
+    changes.push(change(DO.bury, from.id, this.#lastWaiting))
     return changes
   }
 
@@ -134,31 +172,19 @@ export class Model {
     this.subscribe(this.session(row.client), row.filter, options)
   }
 
-  #loadMessage(row: Rows['messages']): void {
-    const packet = packetOf(row)
-    const body: Body = { id: row.id, packet, bytes: bytesOf(packet), receivers: 0 }
-    this.#lastBody = Math.max(this.#lastBody, row.id)
-    this.queuedBytes += body.bytes
-    this.#bodies?.set(row.id, body)
+  #loadQueue({ client, count, bytes, since, last }: Rows['queues']): void {
+    const { queue } = this.session(client)
+    queue.last = 0
+    queue.rest = count
+    queue.bytes = bytes
+    queue.restSince = since
+    this.#lastWaiting = Math.max(this.#lastWaiting, last)
   }
 
-  #loadWaiting(row: Rows['outgoing']): void {
-    this.#lastWaiting = Math.max(this.#lastWaiting, row.id)
-    const body = this.#bodies?.get(row.message)
-    if (body === undefined) {
-      this.#orphans.push(row.id)
-      return
-    }
-    body.receivers++
-    this.session(row.client).queue.add({
-      id: row.id,
-      body,
-      at: row.at,
-      qos: row.qos,
-      messageId: row.packetId ?? undefined,
-      released: row.released ?? undefined,
-      enqueued: undefined,
-    })
+  #loadTotals({ lastMessage, lastBuried, queuedBytes }: Rows['totals']): void {
+    this.#lastMessage = lastMessage
+    this.#lastWaiting = Math.max(this.#lastWaiting, lastBuried)
+    this.queuedBytes = queuedBytes
   }
 
   #loadIncoming({ client, packetId, topic }: Rows['incoming']): void {
@@ -166,3 +192,20 @@ export class Model {
     this.session(client).incoming.set(packetId, packet)
   }
 }
+
+/** A place in a queue whose message is in the file. */
+const placed = (row: PlaceRow): Waiting => ({
+  id: row.id,
+  message: row.message,
+  shared: row.shared === 1,
+  bytes: row.bytes,
+  at: row.at,
+  brokerId: undefined,
+  brokerCounter: Number.NaN,
+  packet: undefined,
+  body: undefined,
+  qos: row.qos,
+  messageId: row.packetId ?? undefined,
+  released: row.released ?? undefined,
+  enqueued: undefined,
+})

@@ -47,6 +47,7 @@ export const openSessionStore = async (options: SessionStoreOptions): Promise<Se
     file,
     durability,
     onPage: (page) => model.load(page),
+    onFreed: (places, freed) => model.freed(places, freed),
     onBroken: (sentence) => {
       log.error('session-store-broken', { file, reason: sentence })
       onBroken(sentence)

@@ -2,11 +2,12 @@
 import { Readable } from 'node:stream'
 import { type Context, mustWrite, type Named, noop, stored } from './context.ts'
 import { tidied } from './lives.ts'
-import { copyOf, type Packet, payloadOf, textOf } from './packets.ts'
+import { bytesOf, copyOf, type Packet } from './packets.ts'
+import { ahead, fill, isTooMuch, mayHold, withinBounds } from './paging.ts'
 import type { Waiting } from './queue.ts'
 import { DO } from './schema.ts'
 import type { Session } from './session.ts'
-import { type Change, change } from './writing.ts'
+import { change } from './writing.ts'
 
 interface Receiver {
   clientId: string
@@ -14,6 +15,7 @@ interface Receiver {
 }
 
 const NO_CODE = -1
+const READ_AHEAD = 16
 
 export const outgoing = (context: Context) => {
   const { model, writing, clock } = context
@@ -21,24 +23,44 @@ export const outgoing = (context: Context) => {
   const outgoingEnqueueCombi = async (subs: Receiver[], packet: Packet): Promise<void> => {
     if (subs.length === 0) return
     mustWrite(context)
-    const body = model.body(copyOf(packet))
-    const places: Waiting[] = []
-    const all: Change[] = []
-    for (const [clientId, most] of receiversOf(subs)) {
-      const qos = Math.min(packet.qos, most)
-      const { waiting, changes } = model.enqueue(
-        model.session(clientId),
-        body,
-        qos,
-        clock.now(),
-        ({ id, packet: kept }) => change(DO.message, id, kept.topic, textOf(kept), payloadOf(kept)),
-      )
-      places.push(waiting)
-      for (const one of changes) all.push(one)
+    const message = copyOf(packet)
+    const bytes = bytesOf(message)
+    const receivers = [...receiversOf(subs)].map(([clientId, most]) => {
+      const to = model.session(clientId)
+      return { to, qos: Math.min(packet.qos, most), isHeld: mayHold(context, to, bytes) }
+    })
+    const { changes, places } = model.enqueue(message, receivers, clock.now())
+    for (const { to } of receivers) for (const one of withinBounds(context, to, bytes)) changes.push(one)
+    await stored(context, changes)
+    model.settled(places)
+    for (const { to, waiting } of places) if (isTooMuch(context, to)) model.release(to, waiting)
+  }
+
+  /** In order, page by page. From its end to the next stream's begin the client gets messages as they come. */
+  const packetsOf = async function* (session: Session, stream: number, unsent: boolean): AsyncGenerator<Packet> {
+    const { queue } = session
+    const contentOf = ahead(context, session)
+    let at = unsent ? queue.lastSent() : 0
+    for (;;) {
+      const places = queue.since(at)
+      if (places.length === 0) {
+        if (queue.rest === 0) break
+        await fill(context, session)
+        continue
+      }
+      // The next page is read while this one is sent.
+      if (queue.rest > 0 && !isTooMuch(context, session)) fill(context, session).catch(noop)
+      for (const waiting of places) {
+        at = waiting.id
+        if (!queue.has(waiting)) continue
+        const packet = await contentOf(waiting)
+        if (packet === undefined || !queue.has(waiting)) continue
+        queue.number(waiting, packet)
+        yield sentForm(waiting, packet)
+        if (waiting.enqueued === undefined && isTooMuch(context, session)) model.release(session, waiting)
+      }
     }
-    for (const { clientId } of subs) for (const one of withinBounds(context, model.session(clientId))) all.push(one)
-    await stored(context, all)
-    model.settled(body, places)
+    if (queue.streams === stream) queue.live = true
   }
 
   return {
@@ -53,7 +75,7 @@ export const outgoing = (context: Context) => {
         if (waiting.released !== undefined) return
         waiting.released = packet.reasonCode ?? NO_CODE
         // PUBREL must not go out before this is stored: the client forgets the message then, and would take it for a new one.
-        await stored(context, [change(DO.released, waiting.released, waiting.id)])
+        await stored(context, [change(DO.released, waiting.released, client.id, waiting.id)])
         return
       }
       const waiting = queue?.numbered(packet.brokerId, packet.brokerCounter ?? 0)
@@ -61,46 +83,30 @@ export const outgoing = (context: Context) => {
       if (waiting.messageId === packet.messageId && waiting.qos === packet.qos) return
       queue.name(waiting, packet.messageId)
       waiting.qos = packet.qos
-      const done = stored(context, [change(DO.sent, packet.messageId ?? null, packet.qos, waiting.id)])
+      const done = stored(context, [change(DO.sent, packet.messageId ?? null, packet.qos, client.id, waiting.id)])
       // The same identifier must be used again after a crash where that decides between once and twice; QoS 1 does not wait.
       if (packet.qos === 2) await done
       else done.catch(noop)
     },
 
+    /** Of a message that is in the file only, its identity: whoever acknowledges it has it. */
     async outgoingClearMessageId(client: Named, packet: Packet): Promise<Packet | undefined> {
       const session = model.sessions.get(client.id)
       const waiting = session?.queue.sentAs(packet.messageId)
       if (session === undefined || waiting === undefined) return undefined
       // If a crash undoes this, the client gets the message (QoS 1) or PUBREL (QoS 2) once more, which the protocol allows.
       stored(context, [...model.dequeue(session, waiting, writing), ...tidied(context, session)]).catch(noop)
-      return sentForm(waiting)
+      return sentForm(waiting, waiting.packet ?? identityOf(waiting))
     },
 
     /** `unsent`: without what has a packet identifier, so that a client far behind does not cost its whole window each time. */
     outgoingStream(client: Named, { unsent = false }: { unsent?: boolean } = {}): Readable {
-      const queue = model.sessions.get(client.id)?.queue
-      const places = queue === undefined ? [] : unsent ? queue.unsent() : [...queue]
-      const packets = function* () {
-        for (const waiting of places) if (queue?.has(waiting) === true) yield sentForm(waiting)
-      }
-      return Readable.from(packets())
+      const session = model.sessions.get(client.id)
+      if (session === undefined) return Readable.from([])
+      session.queue.live = false
+      return Readable.from(packetsOf(session, ++session.queue.streams, unsent), { highWaterMark: READ_AHEAD })
     },
   }
-}
-
-/** Takes the oldest messages out of a queue until it is within its bounds. */
-const withinBounds = ({ model, writing, limits, drops }: Context, session: Session): Change[] => {
-  const { perClientMessages, perClientBytes, queuedBytes } = limits
-  const changes: Change[] = []
-  const { queue } = session
-  while (queue.size > perClientMessages || queue.bytes > perClientBytes || model.queuedBytes > queuedBytes) {
-    const oldest = queue.oldest()
-    if (oldest === undefined) break
-    const reason = queue.size > perClientMessages ? 'messages' : 'bytes'
-    changes.push(...model.dequeue(session, oldest, writing))
-    drops.add(session.id, reason)
-  }
-  return changes
 }
 
 /** Each client once, with the greatest QoS of its subscriptions that match. */
@@ -111,17 +117,21 @@ const receiversOf = (subs: readonly Receiver[]): Map<string, number> => {
 }
 
 /** The form in which a waiting message is sent: PUBLISH, or PUBREL once the client has it. */
-const sentForm = ({ body, qos, messageId, released }: Waiting): Packet => {
+const sentForm = ({ qos, messageId, released }: Waiting, message: Packet): Packet => {
   if (released !== undefined) {
     const pubrel = { cmd: 'pubrel', ...(messageId === undefined ? {} : { messageId }) }
     return (released === NO_CODE ? pubrel : { ...pubrel, reasonCode: released }) as Packet
   }
-  const { properties } = body.packet
-  const packet = {
-    ...body.packet,
-    qos,
-    messageId,
-    ...(properties === undefined ? {} : { properties: { ...properties } }),
-  }
+  const { properties } = message
+  const packet = { ...message, qos, messageId, ...(properties === undefined ? {} : { properties: { ...properties } }) }
   return packet as Packet
 }
+
+const identityOf = ({ brokerId, brokerCounter, qos }: Waiting): Packet => ({
+  cmd: 'publish',
+  topic: '',
+  payload: Buffer.alloc(0),
+  qos,
+  ...(brokerId === undefined ? {} : { brokerId }),
+  ...(Number.isNaN(brokerCounter) ? {} : { brokerCounter }),
+})

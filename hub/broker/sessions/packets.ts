@@ -1,5 +1,7 @@
 // Messages as the store keeps them: what aedes gave, and its JSON for the file.
 import type { StoredPacket } from '../persistence.ts'
+import { OVERHEAD } from './schema.ts'
+import type { Change } from './writing.ts'
 
 /** A packet as aedes hands it in and wants it back. */
 export interface Packet extends StoredPacket {
@@ -15,14 +17,14 @@ export interface Packet extends StoredPacket {
   properties?: object
 }
 
-/** What many queues share of one message. */
+/** What the queues that have a message in memory share of it. */
 export interface Body {
-  /** Row of the message; 0 until it has one. */
-  id: number
-  readonly packet: Packet
-  readonly bytes: number
-  /** In how many queues it waits. */
+  /** In how many queues in memory it waits. */
   receivers: number
+  /** It waits in queues whose place is in the file only. */
+  elsewhere: boolean
+  /** How it gets into the file, as long as that is not done. */
+  stored: Change | undefined
 }
 
 // Beside topic and payload, which have columns of their own. `messageId` belongs to a queue's entry.
@@ -59,8 +61,15 @@ export const copyOf = (packet: Packet): Packet => {
   return copy
 }
 
-/** About what a message takes in memory. */
-export const bytesOf = (packet: Packet): number => packet.topic.length + packet.payload.length + 200
+/** About what a message takes. */
+export const bytesOf = (packet: Packet): number => packet.topic.length + packet.payload.length + OVERHEAD
+
+/** The same with a payload that keeps no larger buffer alive: it came as a part of all that was read from a socket. */
+export const kept = (packet: Packet): Packet => {
+  const { payload } = packet
+  const isPart = payload instanceof Uint8Array && payload.buffer.byteLength > 2 * payload.length + OVERHEAD
+  return isPart ? { ...packet, payload: Buffer.from(payload) } : packet
+}
 
 const BYTES = '\u0000bytes'
 

@@ -1,6 +1,6 @@
 // The retained message of each topic.
 import { isExact, matches } from '../../bus/filters.ts'
-import { bytesOf, type Packet, payloadOf, textOf } from './packets.ts'
+import { bytesOf, kept, type Packet, payloadOf, textOf } from './packets.ts'
 import type { SessionLimits } from './limits.ts'
 import { DO } from './schema.ts'
 import { type Change, change, type Writing } from './writing.ts'
@@ -46,7 +46,7 @@ export class Retained {
       return [change(DO.unkeep, packet.topic)]
     }
     const stored = change(DO.keep, packet.topic, textOf(packet), payloadOf(packet))
-    this.#set({ ...packet }, stored)
+    this.#set(kept({ ...packet }), stored)
     return [stored]
   }
 

@@ -21,10 +21,11 @@ export interface Session {
   deadline: number | undefined
 }
 
-export const session = (id: string): Session => ({
+/** A new one. What is in the file up to row `last` is none of its. */
+export const session = (id: string, last: number): Session => ({
   id,
   subscriptions: new Map(),
-  queue: new Queue(),
+  queue: new Queue(last),
   incoming: new Map(),
   owner: undefined,
   expiry: undefined,

@@ -315,6 +315,7 @@ test('a disk that takes no more: refused with a sentence, and it goes on by itse
     file,
     durability: 'process',
     onPage: (page) => model.load(page),
+    onFreed: (places, freed) => model.freed(places, freed),
     onBroken: (sentence) => broken.push(sentence),
     onHealed: () => healed.resolve(),
     retryMs: 20,
@@ -356,9 +357,9 @@ test('a file that cannot be used stops the start with what to do', async () => {
   for (const name of readdirSync(join(dir, 'data'))) expect(statSync(join(dir, 'data', name)).mode & 0o777).toBe(0o600)
 
   const db = new Database(file)
-  db.pragma('user_version = 2')
+  db.pragma('user_version = 3')
   db.close()
-  await expect(opened()).rejects.toThrow(/newer Millrace: its version is 2, this hub knows 1/)
+  await expect(opened()).rejects.toThrow(/newer Millrace: its version is 3, this hub knows 2/)
   await expect(opened()).rejects.toBeInstanceOf(Fatal)
 
   const foreign = join(dir, 'foreign.db')

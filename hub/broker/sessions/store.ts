@@ -16,6 +16,8 @@ export interface SessionSizes {
   subscriptions: number
   queued: number
   queuedBytes: number
+  /** Bytes of them that are in memory too. */
+  heldBytes: number
   retained: number
   retainedBytes: number
   wills: number
@@ -66,11 +68,10 @@ export interface SessionStore extends Persistence {
 
 const SWEEP_MS = 60_000
 
-/** The store over a loaded model. What a crash left over and what has expired meanwhile is removed first. */
+/** The store over a loaded model. What has expired meanwhile is removed first. */
 export const sessionStore = async (parts: Omit<Context, 'engine'>): Promise<SessionStore> => {
   const context: Context = { ...parts, engine: { id: '' } }
   const { model, writing, limits, log, drops } = context
-  await stored(context, model.loaded())
   sweep(context)
   const sweeping = setInterval(() => sweep(context), SWEEP_MS).unref()
   let retainedRefused = 0
@@ -148,6 +149,7 @@ export const sessionStore = async (parts: Omit<Context, 'engine'>): Promise<Sess
         subscriptions: model.subscriptions.count,
         queued,
         queuedBytes: model.queuedBytes,
+        heldBytes: model.heldBytes,
         retained: model.retained.size,
         retainedBytes: model.retained.bytes,
         wills: model.wills.size,

@@ -1,7 +1,7 @@
 // Changes on their way to the file: gathered while the last transaction runs, then committed together, in order.
 import { Worker } from 'node:worker_threads'
 import { Fatal, Recoverable, reasonOf } from '../../errors.ts'
-import type { Page } from './schema.ts'
+import { DO, type Page, type QueueRow } from './schema.ts'
 import type { Op, Order, Report, ThreadData, Value } from './thread.ts'
 
 /** A change that can be taken back while it is not yet on its way. */
@@ -16,20 +16,40 @@ export const change = (...op: Op): Change => ({ op, sent: false, cancelled: fals
 export interface Writing {
   /** Adds changes of one turn; they are committed together. Resolves when they are stored. */
   store(changes: readonly Change[]): Promise<void>
+  /** Resolves when everything added so far is stored. */
+  flushed(): Promise<void>
+  /** A page of a client's queue as it is in the file, behind row `after`. Rejects with Recoverable when it cannot be read. */
+  read(client: string, after: number, most: { rows: number; bytes: number }): Promise<QueueRow[]>
   /** True when the change has not been sent to the file and now never will be. */
   cancel(change: Change): boolean
   /** Why nothing can be stored at present. */
   readonly broken: string | undefined
+  /** Changes that are not stored yet, and the bytes of their payloads. */
   readonly waiting: number
+  readonly waitingBytes: number
   /** Lets the file grow to this many pages of 4 KiB and no further: beyond it the disk counts as full. */
   limit(pages: number): void
   close(): Promise<void>
 }
 
+/** Where changes may be parted: those of one turn stay in one transaction. */
+interface Cut {
+  at: number
+  bytes: number
+}
+
 interface Batch {
   id: number
   changes: Change[]
+  bytes: number
+  cuts: Cut[]
   waiters: { resolve(): void; reject(error: Error): void }[]
+}
+
+interface Reading {
+  resolve(rows: QueueRow[]): void
+  reject(error: Error): void
+  late: NodeJS.Timeout
 }
 
 export interface WritingOptions {
@@ -38,22 +58,39 @@ export interface WritingOptions {
   onPage: (page: Page) => void
   onBroken: (reason: string) => void
   onHealed: () => void
+  /** Messages that several queues had were asked to go (`places`, bytes); so many bytes of them no queue has any more. */
+  onFreed: (places: number, freed: number) => void
   retryMs: number
 }
 
 const MOST_IN_BATCH = 20_000
+const MOST_BYTES_IN_BATCH = 8 * 2 ** 20
+const READ_MS = 30_000
 const CLOSE_MS = 10_000
 
 /** Opens the file in its thread and hands its content to `onPage`. Throws Fatal with what to do when it cannot be used. */
 export const openWriting = async (options: WritingOptions): Promise<Writing> => {
   const { file, durability, onBroken, onHealed, retryMs } = options
-  let open: Batch = { id: 1, changes: [], waiters: [] }
+  let open: Batch = { id: 1, changes: [], bytes: 0, cuts: [], waiters: [] }
   let sent: Batch | undefined
   let thread: Worker | undefined
   let broken: string | undefined
   let scheduled = false
   let closing: (() => void) | undefined
   let retry: NodeJS.Timeout | undefined
+  let inTurn = false
+  let lastRead = 0
+  const readings = new Map<number, Reading>()
+
+  /** The reading with this number, which is over. */
+  const readingOf = (id: number): Reading | undefined => {
+    const reading = readings.get(id)
+    readings.delete(id)
+    clearTimeout(reading?.late)
+    return reading
+  }
+  const unread = (id: number, reason: string): void =>
+    readingOf(id)?.reject(new Recoverable('UNAVAILABLE', sentenceOfUnread(file, reason)))
 
   const start = (load: boolean): Promise<void> => {
     const started = Promise.withResolvers<void>()
@@ -64,13 +101,17 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
       if (report.is === 'page') options.onPage(report as unknown as Page)
       else if (report.is === 'ready') started.resolve()
       else if (report.is === 'unusable') started.reject(new Fatal(sentenceOf(file, report)))
-      else if (report.is === 'done') stored(report.id)
+      else if (report.is === 'done') stored(report.id, report.freed)
+      else if (report.is === 'rows') readingOf(report.id)?.resolve(report.rows)
+      else if (report.is === 'unread') unread(report.id, report.reason)
+      else if (report.is === 'cleared') options.onFreed(report.places, report.freed)
       else failed(report.reason)
     })
     const gone = (reason: string) => {
       started.reject(new Fatal(`The session store ${file} cannot be opened (${reason}).`))
       if (thread !== worker) return
       thread = undefined
+      for (const id of [...readings.keys()]) unread(id, `its thread ended: ${reason}`)
       if (closing !== undefined) closing()
       else if (sent !== undefined || broken !== undefined) failed(`its thread ended: ${reason}`)
     }
@@ -79,10 +120,12 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
     return started.promise
   }
 
-  const stored = (id: number): void => {
+  const stored = (id: number, freed: number): void => {
     if (sent?.id !== id) return
-    const { waiters } = sent
+    const { waiters, changes } = sent
     sent = undefined
+    const places = changes.reduce((sum, { op, cancelled }) => sum + (cancelled ? 0 : placeOf(op)), 0)
+    if (places > 0) options.onFreed(places, freed)
     if (broken !== undefined) {
       broken = undefined
       onHealed()
@@ -115,12 +158,27 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
     }
   }
 
+  /** How much of what is open goes next: whole turns, as many as a batch takes, but one at least. */
+  const cutOf = ({ changes, bytes, cuts }: Batch): Cut => {
+    let cut: Cut | undefined
+    for (const next of [...cuts, { at: changes.length, bytes }]) {
+      if (next.at === 0) continue
+      if (cut !== undefined && (next.at > MOST_IN_BATCH || next.bytes > MOST_BYTES_IN_BATCH)) break
+      cut = next
+    }
+    return cut ?? { at: changes.length, bytes }
+  }
+
   const post = (): void => {
     scheduled = false
     if (sent !== undefined || open.changes.length === 0) return
     const all = open
-    sent = { ...all, changes: all.changes.splice(0, MOST_IN_BATCH) }
-    open = { id: all.id + 1, changes: all.changes, waiters: [] }
+    const cut = cutOf(all)
+    sent = { ...all, changes: all.changes.splice(0, cut.at), bytes: cut.bytes }
+    const cuts = all.cuts
+      .filter(({ at }) => at >= cut.at)
+      .map(({ at, bytes }) => ({ at: at - cut.at, bytes: bytes - cut.bytes }))
+    open = { id: all.id + 1, changes: all.changes, bytes: all.bytes - cut.bytes, cuts, waiters: [] }
     // Whoever waits for changes beyond this batch waits for the batch that takes the last of them.
     if (open.changes.length > 0) [open.waiters, sent.waiters] = [sent.waiters, []]
     for (const each of sent.changes) each.sent = true
@@ -144,13 +202,24 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
     get waiting() {
       return open.changes.length + (sent?.changes.length ?? 0)
     },
+    get waitingBytes() {
+      return open.bytes + (sent?.bytes ?? 0)
+    },
     limit: (pages) => thread?.postMessage({ do: 'limit', pages } satisfies Order),
     cancel: (change) => {
       change.cancelled = !change.sent
       return change.cancelled
     },
     store: (changes) => {
-      for (const change of changes) open.changes.push(change)
+      if (!inTurn) {
+        inTurn = true
+        open.cuts.push({ at: open.changes.length, bytes: open.bytes })
+        queueMicrotask(() => (inTurn = false))
+      }
+      for (const change of changes) {
+        open.changes.push(change)
+        open.bytes += blobsOf(change)
+      }
       return new Promise((resolve, reject) => {
         open.waiters.push({ resolve, reject })
         if (sent !== undefined || scheduled) return
@@ -158,6 +227,18 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
         setImmediate(post)
       })
     },
+    flushed: () => {
+      if (open.changes.length > 0) return waitFor(open)
+      return sent === undefined ? Promise.resolve() : waitFor(sent)
+    },
+    read: (client, after, { rows, bytes }) =>
+      new Promise((resolve, reject) => {
+        const id = ++lastRead
+        const late = setTimeout(() => unread(id, 'it does not answer'), READ_MS)
+        readings.set(id, { resolve, reject, late })
+        if (thread === undefined) return unread(id, 'its thread is gone')
+        thread.postMessage({ do: 'read', id, client, after, rows, bytes } satisfies Order)
+      }),
     close: async () => {
       if (thread === undefined) return
       if (sent !== undefined || open.changes.length > 0) {
@@ -178,6 +259,18 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
     },
   }
 }
+
+const waitFor = ({ waiters }: Batch): Promise<void> =>
+  new Promise((resolve, reject) => void waiters.push({ resolve, reject }))
+
+const blobsOf = ({ op }: Change): number => {
+  let bytes = 0
+  for (const value of op) if (value instanceof Uint8Array) bytes += value.length
+  return bytes
+}
+
+/** The bytes of a message that several queues had, where a change takes it out of one. */
+const placeOf = ([statement, , bytes]: Op): number => (statement === DO.dropUnused ? Number(bytes) : 0)
 
 /** The values of a batch with all blobs moved into one buffer, so that nothing else of their memory travels along. */
 const packed = (changes: readonly Change[]): { ops: Op[]; buffer: ArrayBuffer } => {
@@ -201,6 +294,9 @@ const packed = (changes: readonly Change[]): { ops: Op[]; buffer: ArrayBuffer } 
 
 const sentenceOfBroken = (file: string, reason: string): string =>
   `The session store cannot write ${file} (${reason}). Retained messages, subscriptions and queues are not acknowledged until it can: free some space or repair the disk; it then goes on by itself.`
+
+const sentenceOfUnread = (file: string, reason: string): string =>
+  `The session store cannot read ${file} (${reason}). What waits there stays; it is sent when the client comes back and the disk can be read.`
 
 const sentenceOf = (file: string, { why, reason }: Extract<Report, { is: 'unusable' }>): string => {
   if (why === 'newer')
