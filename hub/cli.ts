@@ -12,10 +12,16 @@ import { openLog } from './health/log.ts'
 import { buildUi } from './http/build-ui.ts'
 import { type Hub, startHub } from './main.ts'
 import { inspect } from './health/inspect.ts'
+import { replayCommand } from './runner/replay/cli.ts'
 import { openStore } from './store/open.ts'
 
 const EXIT_MS = 5000
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const streams = {
+  out: (text: string): void => void process.stdout.write(text),
+  err: (text: string): void => void process.stderr.write(text),
+  isTerminal: process.stderr.isTTY,
+}
 
 /** Runs the command that `args` name. Resolves when the process may end. */
 export const run = async (args: readonly string[]): Promise<void> => {
@@ -26,6 +32,7 @@ export const run = async (args: readonly string[]): Promise<void> => {
     else if (command === 'health') process.exitCode = await health(readConfig())
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
     else if (command === 'acl') await acl(readConfig())
+    else if (command === 'replay') process.exitCode = await replayCommand(rest, readConfig(), streams)
     else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl.`)
   } catch (error) {
     process.stderr.write(
