@@ -7,6 +7,7 @@ import { type Keeper, realm, type Site, type Turn } from '../streams/realm.ts'
 import type { TopicMatch, TopicTable } from '../topics/table.ts'
 import { encode } from './encode.ts'
 import type { Item, Output } from './frame.ts'
+import { type Due, DueQueue } from './host-due.ts'
 import { paramsOf } from './host-params.ts'
 import { requestId } from './host-ids.ts'
 import { frozen, keeping } from './kept.ts'
@@ -122,7 +123,7 @@ interface Head {
   readonly last?: Map<string, Heard>
 }
 
-interface Running extends Turn {
+interface Running extends Turn, Due {
   readonly clock: LogicalClock
   keeper: Keeper
   nextId: () => string
@@ -155,10 +156,8 @@ export class FlowHost {
   readonly #toldBad = new Set<number>()
   #at = 0
   #seq = -1
-  /** No flow that is not apart has an earlier timer. Exact unless `#mayBeLater`. */
-  #due = Infinity
-  #first: Running | undefined
-  #mayBeLater = false
+  /** Started flows that are not apart, by their earliest timer. */
+  readonly #due = new DueQueue<Running>()
   #said = 0
   #saidBytes = 0
 
@@ -190,6 +189,8 @@ export class FlowHost {
       mutedTo: 0,
       apart: false,
       state: 'defined',
+      due: Infinity,
+      place: -1,
       outputs: new Observable((out) => outputs?.subscribe(out)),
     }
     let open = true
@@ -244,8 +245,11 @@ export class FlowHost {
 
   /** One step: every timer due by the item's stamp fires, then the item goes to every flow that asked for it and is not apart. */
   take(item: Item): void {
-    if (this.#due <= item.at) this.#advance(item.at)
-    if (item.at > this.#at) this.#at = item.at
+    if (this.#due.next <= item.at) this.#advance(item.at)
+    if (item.at > this.#at) {
+      this.#at = item.at
+      if (item.at > realm.at) realm.at = item.at
+    }
     if (item.seq > this.#seq) this.#seq = item.seq
     if (item.topic === '') return
     const route = this.#route(item.topic)
@@ -274,8 +278,7 @@ export class FlowHost {
     // What it has heard until now is fixed before it leaves; what it hears from now on is what `take` is given.
     if (on) this.#settle(running)
     running.apart = on
-    if (on) this.#mayBeLater = true
-    else this.#look(running)
+    this.#look(running)
   }
 
   /** From now on outputs and keep changes with n > mutedTo are said; without it, all that come now. */
@@ -297,13 +300,12 @@ export class FlowHost {
       // What a flow's finalizers throw on the way out has nobody left to reach.
     }
     running.clock.forget()
-    this.#mayBeLater = true
+    this.#look(running)
   }
 
   /** When the earliest timer of the flows that are not apart is due; Infinity when none waits. */
   get next(): number {
-    if (this.#mayBeLater) this.#lookAtAll()
-    return this.#due
+    return this.#due.next
   }
 
   view(number: number): HostView | undefined {
@@ -336,9 +338,12 @@ export class FlowHost {
     return { flow, input, where, subject: new Subject(), ...(latest && row.retain ? { last: new Map() } : {}) }
   }
 
+  /** Whoever is due first runs first, all that it has due by `at`; then the next. */
   #advance(at: number): void {
-    for (const running of this.#flows.values()) if (!running.apart) this.#advanceOne(running, at)
-    this.#lookAtAll()
+    for (let first = this.#due.first; first !== undefined && first.due <= at; first = this.#due.first) {
+      this.#advanceOne(first, at)
+      this.#look(first)
+    }
   }
 
   #advanceOne(running: Running, at: number): void {
@@ -347,21 +352,10 @@ export class FlowHost {
     clock.advance(at, (run) => this.#turn(running, clock.cause, run))
   }
 
-  /** Keeps the earliest timer known, after a turn of `running`, without looking at every other flow. */
+  /** Notes when a flow is due next, after whatever may have changed that. */
   #look(running: Running): void {
-    if (running.apart) return
-    const { next } = running.clock
-    if (next < this.#due) {
-      this.#due = next
-      this.#first = running
-    } else if (running === this.#first && next > this.#due) this.#mayBeLater = true
-  }
-
-  #lookAtAll(): void {
-    this.#due = Infinity
-    this.#first = undefined
-    this.#mayBeLater = false
-    for (const running of this.#flows.values()) if (running.state === 'started') this.#look(running)
+    const isAlong = running.state === 'started' && !running.apart
+    this.#due.set(running, isAlong ? running.clock.next : Infinity)
   }
 
   #settle(running: Running): void {
@@ -370,13 +364,18 @@ export class FlowHost {
     running.clock.now = Math.max(running.clock.now, this.#at)
   }
 
-  #inTurn(running: Running, work: () => void): void {
+  #begin(running: Running): Turn | undefined {
     const before = realm.turn
     realm.turn = running
-    realm.at = Math.max(realm.at, running.clock.now)
     this.#said = 0
     this.#saidBytes = 0
     this.#to.turn?.(running.number)
+    return before
+  }
+
+  /** Runs `work` in a turn; what it throws goes to the caller. */
+  #inTurn(running: Running, work: () => void): void {
+    const before = this.#begin(running)
     try {
       work()
     } finally {
@@ -384,14 +383,19 @@ export class FlowHost {
     }
   }
 
+  /** Runs `work` in a turn; what it throws ends the flow. */
   #turn(running: Running, cause: number, work: () => void): void {
-    running.clock.cause = cause
+    const { clock } = running
+    clock.cause = cause
+    const before = this.#begin(running)
     try {
-      this.#inTurn(running, work)
+      work()
     } catch (error) {
       this.#fail(running, error)
+    } finally {
+      realm.turn = before
+      clock.cause = 0
     }
-    running.clock.cause = 0
   }
 
   #give(item: Item, match: TopicMatch, heads: readonly Head[], aloneOrApart: boolean): void {
