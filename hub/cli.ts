@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { renderUnicodeCompact } from 'uqr'
 import { z } from 'zod'
 import { aclOf } from './broker/acl-cli.ts'
+import { keepCompiled } from './compile-cache.js'
 import { type Config, readConfig } from './config.ts'
 import { Fatal, reasonOf } from './errors.ts'
 import { auditCommand } from './gate/cli.ts'
@@ -16,6 +17,8 @@ import { replayCommand } from './runner/replay/cli.ts'
 import { openStore } from './store/open.ts'
 
 const EXIT_MS = 5000
+/** By then everything that a start needs has run. */
+const KEEP_COMPILED_MS = 5000
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const streams = {
   out: (text: string): void => void process.stdout.write(text),
@@ -87,6 +90,7 @@ const Health = z.object({ status: z.string(), parts: z.array(z.object({ part: z.
 const start = async (): Promise<void> => {
   const config = readConfig()
   await buildUi(say)
+  setTimeout(keepCompiled, KEEP_COMPILED_MS).unref()
   for (let again = true; again;) {
     const hub = await startHub(config)
     greet(hub)

@@ -8,5 +8,7 @@ if (major !== 24) {
   )
   process.exit(1)
 }
+const { useCompileCache } = await import('./compile-cache.js')
+useCompileCache()
 const { run } = await import('./cli.ts')
 await run(process.argv.slice(2))

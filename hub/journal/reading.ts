@@ -1,6 +1,7 @@
 // Asks the reader thread, started at the first question and again if it dies; every question has a deadline.
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Recoverable, reasonOf } from '../errors.ts'
+import { startThread } from '../thread.ts'
 import type { Query } from './entry.ts'
 import type { Answer, Question } from './reader.ts'
 import type { Found, Stretch } from './scan.ts'
@@ -41,7 +42,7 @@ export const openReading = (): Reading => {
   }
 
   const start = (): Worker => {
-    const started = new Worker(new URL('./reader.ts', import.meta.url), { name: 'journal-reader' })
+    const started = startThread(new URL('./reader.ts', import.meta.url), { name: 'journal-reader' })
     started.on('message', (answer: Answer) => {
       const waiting = settle(answer.id)
       if (answer.ok) waiting?.resolve(answer.value)

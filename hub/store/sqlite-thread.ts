@@ -1,5 +1,5 @@
 // The main thread's end of the SQLite thread: posts statements, waits for rows, never longer than the deadline.
-import { Worker } from 'node:worker_threads'
+import { startThread } from '../thread.ts'
 import { StoreError, storeErrorOf } from './errors.ts'
 
 export interface SqliteOptions {
@@ -47,12 +47,7 @@ export const openSqliteThread = async (
   options: SqliteOptions,
   { deadlineMs, lost }: { deadlineMs: number; lost: (why: Error) => void },
 ): Promise<SqliteThread> => {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-    workerData: options,
-    name: 'store',
-    // Not the hub's own: flags such as --input-type or --inspect-brk would keep the thread from starting.
-    execArgv: [],
-  })
+  const worker = startThread(new URL('./sqlite-worker.ts', import.meta.url), { name: 'store', workerData: options })
   const open = new Map<number, { done: (answer: Answer) => void; fail: (error: Error) => void }>()
   let last = 0
   let ended: Error | undefined
