@@ -5,6 +5,8 @@ import { hasMosquitto } from './brokers.ts'
 import { attacks, idle, stalls } from './sections/attacks.ts'
 import { durable, fanin, fanout } from './sections/fan.ts'
 import { flows } from './sections/flows.ts'
+import { neighbours } from './sections/neighbours.ts'
+import { nodered } from './sections/nodered.ts'
 import { journal, starts } from './sections/start.ts'
 import { print, type Section } from './table.ts'
 
@@ -12,18 +14,20 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '2' },
-    rules: { type: 'string', default: '1,50' },
+    rules: { type: 'string' },
     seconds: { type: 'string', default: '1.5' },
   },
 })
+const rulesOr = (usual: readonly number[]): readonly number[] => values.rules?.split(',').map(Number) ?? usual
 const size = {
   rounds: Number(values.rounds),
   ms: Number(values.seconds) * 1000,
-  rules: values.rules.split(',').map(Number),
 }
 
-const sections: Record<string, () => Promise<Section | string>> = {
-  flows: () => flows(size),
+const sections: Record<string, () => Promise<Section | string | (Section | string)[]>> = {
+  flows: () => flows({ ...size, rules: rulesOr([1, 50]) }),
+  nodered: () => nodered({ ...size, rules: rulesOr([1, 50, 500]) }),
+  neighbours: () => neighbours(size.rounds),
   fanin: () => fanin(size),
   fanout: () => fanout(size),
   durable: () => durable(size),
@@ -46,8 +50,9 @@ console.log(
 )
 if (!hasMosquitto()) console.log('Mosquitto is not installed, so the tables lack it: apt-get install mosquitto')
 for (const name of chosen) {
-  const section = await sections[name]?.()
-  if (typeof section === 'string') console.log(section)
-  else if (section !== undefined) print(section)
+  for (const section of [(await sections[name]?.()) ?? []].flat()) {
+    if (typeof section === 'string') console.log(section)
+    else print(section)
+  }
 }
 process.exit(0)

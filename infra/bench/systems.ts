@@ -1,12 +1,9 @@
 // The systems with rules in them: each started as a person would, with the same rules, and stopped by pid.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { dataFolder } from './brokers.ts'
-import type { Setup } from './load/flows.ts'
+import { join } from 'node:path'
+import type { Setup, Version } from './load/flows.ts'
 import { freePort, start } from './processes.ts'
 import { startStock } from './stock.ts'
-
-const root = resolve(import.meta.dirname, '../..')
+import { flowText, startWorkshop } from './workshop.ts'
 
 export interface Running {
   pids: number[]
@@ -15,114 +12,67 @@ export interface Running {
 }
 export interface System {
   name: string
-  start(rules: number): Promise<Running>
+  /** `version` is that of MQTT, 4 for 3.1.1. */
+  start(rules: number, version?: Version): Promise<Running>
+}
+/** `node` are words for node before the hub. */
+interface HubSystem extends System {
+  start(rules: number, version?: Version, node?: readonly string[]): Promise<Running>
 }
 
-const plain = {
+export const plain = {
+  version: 4 as const,
   publisher: { clientId: 'load' },
   subscriber: { clientId: 'ear' },
   topic: 'bench/{n}/in',
   subscribe: 'bench/+/out',
 }
 
-/** The hub as it is: journal on, flows isolated, every right checked. */
-export const millrace: System = {
-  name: 'Millrace',
-  async start(rules) {
-    const dir = dataFolder()
-    const flows = join(dir, 'flows')
-    const plugins = join(dir, 'plugins')
-    mkdirSync(flows)
-    mkdirSync(join(plugins, 'bench'), { recursive: true })
-    writeFileSync(
-      join(plugins, 'bench/topics.ts'),
-      `import { z } from 'zod'
-import { topics, type PayloadsOf } from '#hub'
-const rows = topics({ 'bench/{n}/in': { payload: z.looseObject({ t: z.number(), value: z.number() }), qos: 0, retain: false, by: 'granted', native: 'fact', about: 'load' } })
-export default rows
-declare module '#hub' { interface Topics extends PayloadsOf<typeof rows> {} }
-`,
-    )
-    writeFileSync(
-      join(plugins, 'bench/plugin.ts'),
-      `import { NEVER } from 'rxjs'
-import { z } from 'zod'
-import { definePlugin } from '#hub/plugin'
-import topics from './topics.ts'
-export default definePlugin({ id: 'bench', title: 'Topics of the benchmark', config: z.object({}), handles: [], publishes: [], topics, start: () => NEVER })
-`,
-    )
-    for (let n = 0; n < rules; n++) {
-      writeFileSync(
-        join(flows, `bench-${n}.ts`),
-        `// Doubles what sensor ${n} says.
-import { filter, map } from 'rxjs'
-import { flow, message } from '#hub'
-export default flow((from) =>
-  from('bench/{n}/in', { where: { n: '${n}' }, overload: { dropOldest: 10000 } }).pipe(
-    filter(({ payload }) => payload.value > 20),
-    map(({ payload }) => message('flows/{flow}/{value}', { flow: 'bench-${n}', value: 'out' }, { t: payload.t, double: payload.value * 2 })),
+const KEEP_ABOVE = 'filter(({ payload }) => payload.value > 20)'
+const DOUBLED = '{ t: payload.t, double: payload.value * 2 }'
+
+/** The same rule as a flow of its own for each sensor. */
+const eachRule = (rules: number): Record<string, string> =>
+  Object.fromEntries(
+    Array.from({ length: rules }, (_, n) => [
+      `bench-${n}`,
+      flowText(
+        `Doubles what sensor ${n} says.`,
+        ['filter', 'map'],
+        `where: { n: '${n}' }, `,
+        `${KEEP_ABOVE},
+    map(({ payload }) => message('flows/{flow}/{value}', { flow: 'bench-${n}', value: 'out' }, ${DOUBLED}))`,
+      ),
+    ]),
+  )
+
+/** One flow that hears every sensor and has an output topic for each. */
+const oneRule = (): Record<string, string> => ({
+  'bench-all': flowText(
+    'Doubles what each sensor says.',
+    ['filter', 'map'],
+    '',
+    `${KEEP_ABOVE},
+    map(({ payload, params }) => message('flows/{flow}/{value}', { flow: 'bench-all', value: \`out-\${params.n}\` }, ${DOUBLED}))`,
   ),
-)
-`,
-      )
-    }
-    const hub = start(process.execPath, ['hub/start.js'], {
-      cwd: root,
-      env: {
-        PATH: process.env['PATH'],
-        HTTP_PORT: '0',
-        HTTPS_PORT: '0',
-        MQTT_PORT: '0',
-        MQTTS_PORT: '0',
-        DATA_DIR: join(dir, 'hub'),
-        FLOWS_DIR: flows,
-        PLUGINS_DIR: plugins,
-        ADMIN_USER: 'bench',
-        ADMIN_PASSWORD: 'bench-bench-bench',
-        LOG_LEVEL: 'warn',
-      },
-    })
-    const [, http = '', mqtt = ''] = await hub.line(
-      /http:\/\/127\.0\.0\.1:(\d+).*?mqtt:\/\/127\.0\.0\.1:(\d+)/,
-      180_000,
-    )
-    const base = `http://127.0.0.1:${http}`
-    const body = new URLSearchParams({ grant_type: 'password', username: 'bench', password: 'bench-bench-bench' })
-    const { access_token: token } = (await (await fetch(`${base}/token`, { method: 'POST', body })).json()) as {
-      access_token: string
-    }
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    const made = await fetch(`${base}/api/device-credentials`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify({ device: 'bench', topics: ['bench/#'] }),
-    })
-    const credential = (await made.json()) as { clientId: string; username: string; password: string }
-    for (const late = Date.now() + 60_000; ;) {
-      const { items } = (await (await fetch(`${base}/api/flows`, { headers })).json()) as {
-        items: { status: string }[]
-      }
-      if (items.length === rules && items.every(({ status }) => status === 'running')) break
-      if (Date.now() > late) throw new Error(`the flows do not run: ${JSON.stringify(items.slice(0, 2))}`)
-      await new Promise((next) => setTimeout(next, 1000))
-    }
-    return {
-      pids: [hub.pid],
-      setup: {
-        port: Number(mqtt),
-        topic: 'bench/{n}/in',
-        subscribe: 'jarvis/flows/+/out',
-        publisher: credential,
-        subscriber: { clientId: 'ui.bench', username: 'bench', password: token },
-      },
-      async stop() {
-        await hub.end()
-        rmSync(dir, { recursive: true, force: true })
-      },
-    }
+})
+
+const ofHub = (name: string, flows: (rules: number) => Record<string, string>, subscribe: string): HubSystem => ({
+  name,
+  async start(rules, version = 4, node = []) {
+    const { pid, port, publisher, subscriber, stop } = await startWorkshop({ flows: flows(rules), node })
+    // People do not read what devices say in their own words; the device itself does.
+    const ear = subscribe.startsWith('bench/') ? { ...publisher, clientId: `${publisher.clientId}-ear` } : subscriber
+    return { pids: [pid], setup: { port, version, topic: 'bench/{n}/in', subscribe, publisher, subscriber: ear }, stop }
   },
-}
+})
+
+/** The hub as it is: journal on, flows isolated, every right checked. */
+export const millrace = ofHub('Millrace', eachRule, 'jarvis/flows/+/out')
+/** The same with one flow for all sensors. */
+export const millraceOne = ofHub('Millrace, one flow for all topics', oneRule, 'jarvis/flows/bench-all/+')
+/** The same without a flow: what is published goes straight to the subscriber. */
+export const millraceNone = ofHub('Millrace without a flow', () => ({}), 'bench/+/in')
 
 /** Mosquitto from Debian with its defaults (no persistence), and a process of rules beside it. */
 export const mosquitto: System = {

@@ -18,7 +18,11 @@ export const load = async <Setup, Order, Result>(
   setup: Setup,
   readyMs = 60_000,
 ): Promise<Load<Order, Result>> => {
-  const child = fork(join(import.meta.dirname, file), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(join(import.meta.dirname, file), [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // NaN must stay NaN.
+    serialization: 'advanced',
+  })
   const gone = new Promise<void>((done) => child.once('exit', () => done()))
   const next = <T>(ms: number): Promise<T> =>
     new Promise((done, failed) => {

@@ -2,14 +2,14 @@
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { generate, type Packet, parser } from 'mqtt-packet'
+import { sleep } from '../processes.ts'
+import type { Login } from '../workshop.ts'
 
-interface Login {
-  clientId: string
-  username?: string
-  password?: string
-}
+/** Of MQTT: 4 for 3.1.1. */
+export type Version = 4 | 5
 export interface Setup {
   port: number
+  version: Version
   publisher: Login
   subscriber: Login
   subscribe: string
@@ -25,7 +25,9 @@ export interface Order {
 }
 export interface Figures {
   sent: number
+  /** Every output that came, also after the last message was sent. */
   received: number
+  /** From the first message to the last output. */
   ms: number
   p50: number
   p99: number
@@ -33,7 +35,7 @@ export interface Figures {
   generatorCpuUs: number
 }
 
-const open = (login: Login, port: number, heard: (packet: Packet) => void): Promise<Socket> =>
+const open = (login: Login, { port, version }: Setup, heard: (packet: Packet) => void): Promise<Socket> =>
   new Promise((done, failed) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.setNoDelay(true)
@@ -42,7 +44,7 @@ const open = (login: Login, port: number, heard: (packet: Packet) => void): Prom
         generate({
           cmd: 'connect',
           protocolId: 'MQTT',
-          protocolVersion: 4,
+          protocolVersion: version,
           clean: true,
           clientId: login.clientId,
           keepalive: 0,
@@ -51,11 +53,12 @@ const open = (login: Login, port: number, heard: (packet: Packet) => void): Prom
         }),
       )
     })
-    const parse = parser({ protocolVersion: 4 })
+    const parse = parser({ protocolVersion: version })
     parse.on('packet', (packet) => {
       if (packet.cmd === 'connack') {
-        if (packet.returnCode === 0) done(socket)
-        else failed(new Error(`refused: ${packet.returnCode}`))
+        const code = version === 5 ? packet.reasonCode : packet.returnCode
+        if (code === 0) done(socket)
+        else failed(new Error(`refused: ${code}`))
       } else heard(packet)
     })
     socket.on('data', (chunk: Buffer) => parse.parse(chunk))
@@ -63,20 +66,26 @@ const open = (login: Login, port: number, heard: (packet: Packet) => void): Prom
     socket.on('close', () => process.exit(0))
   })
 
+/** Silent for so long, what has not come is lost. */
+const LOST_MS = 2000
+
 /** Now, as sixteen digits: nanoseconds since the process began, counted from 10⁹ ms so that the width never changes. */
 const stamp = (): string => String(Math.round((1e9 + performance.now()) * 1e6))
 
-const publishes = ({ topic, topics }: Setup): ((i: number) => Buffer) => {
+const publishes = ({ topic, topics, version }: Setup): ((i: number) => Buffer) => {
   // The stamp is written into the finished packet: fixed width, so the length never changes.
   const packets = Array.from({ length: topics }, (_, n) =>
-    generate({
-      cmd: 'publish',
-      topic: topic.replace('{n}', String(n)),
-      payload: `{"t":${'1'.repeat(16)},"sensor":"bench ${n}","unit":"ug/m3","value":21.5,"pad":"${'x'.repeat(48)}"}`,
-      qos: 0,
-      retain: false,
-      dup: false,
-    }),
+    generate(
+      {
+        cmd: 'publish',
+        topic: topic.replace('{n}', String(n)),
+        payload: `{"t":${'1'.repeat(16)},"sensor":"bench ${n}","unit":"ug/m3","value":21.5,"pad":"${'x'.repeat(48)}"}`,
+        qos: 0,
+        retain: false,
+        dup: false,
+      },
+      { protocolVersion: version },
+    ),
   )
   return (i) => {
     const packet = Buffer.from(packets[i % topics] ?? Buffer.alloc(0))
@@ -88,63 +97,69 @@ const publishes = ({ topic, topics }: Setup): ((i: number) => Buffer) => {
 
 const main = async (setup: Setup): Promise<void> => {
   let received = 0
+  let lastAt = 0
   let latencies: number[] = []
-  const subscriber = await open(setup.subscriber, setup.port, (packet) => {
-    if (packet.cmd === 'suback') return process.stdout.write('"ready"\n')
+  const subscriber = await open(setup.subscriber, setup, (packet) => {
+    if (packet.cmd === 'suback') {
+      if (Number(packet.granted[0]) > 2) throw new Error(`${setup.subscribe} is refused`)
+      return process.stdout.write('"ready"\n')
+    }
     if (packet.cmd !== 'publish') return
     received++
+    lastAt = performance.now()
     const text = typeof packet.payload === 'string' ? packet.payload : packet.payload.toString('latin1')
     const at = text.indexOf('"t":')
     if (at >= 0) latencies.push(1e9 + performance.now() - Number(text.slice(at + 4, at + 20)) / 1e6)
   })
-  const publisher = await open(setup.publisher, setup.port, () => {})
-  subscriber.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: setup.subscribe, qos: 0 }] }))
+  const publisher = await open(setup.publisher, setup, () => {})
+  subscriber.write(
+    generate(
+      { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: setup.subscribe, qos: 0 }] },
+      { protocolVersion: setup.version },
+    ),
+  )
   const make = publishes(setup)
   let i = 0
 
-  /** Until nothing has come for a third of a second, so that one order's rest does not run into the next. */
-  const quiet = async (): Promise<void> => {
-    for (let seen = -1, tries = 0; seen !== received && tries < 60; tries++) {
-      seen = received
-      await new Promise((next) => setTimeout(next, 333))
+  /** Until all has come, or nothing has for so long that it never will; so one order's rest does not run into the next. */
+  const drained = async (wanted: number): Promise<void> => {
+    for (let seen = received, since = performance.now(); received < wanted; await sleep(5)) {
+      if (received !== seen) [seen, since] = [received, performance.now()]
+      else if (performance.now() - since > LOST_MS) return
     }
   }
 
   const drive = async ({ rate, ms, window }: Order): Promise<Figures> => {
     const [before, cpu, begun] = [received, process.cpuUsage(), performance.now()]
     latencies = []
+    lastAt = begun
     let sent = 0
+    let given = 0
     const send = (n: number) => {
       if (n <= 0) return
       const batch = Array.from({ length: n }, () => make(i++))
       sent += n
       publisher.write(Buffer.concat(batch))
     }
-    let last = performance.now()
-    let seen = received
     while (performance.now() - begun < ms) {
       if (rate > 0) {
         send(Math.floor(((performance.now() - begun) * rate) / 1000) - sent)
-        await new Promise((next) => setTimeout(next, 1))
+        await sleep(1)
       } else {
-        if (received !== seen) [seen, last] = [received, performance.now()]
-        const under = sent - (received - before)
         // What was dropped on the way must not stop the load for ever.
-        if (performance.now() - last > 250) sent = received - before
-        send(Math.min(256, window - under))
+        if (performance.now() - Math.max(lastAt, begun) > LOST_MS) given = sent - (received - before)
+        send(Math.min(256, window - (sent - given - (received - before))))
         await new Promise((next) => setImmediate(next))
       }
     }
-    const took = performance.now() - begun
-    const got = received - before
+    await drained(before + sent)
     const used = process.cpuUsage(cpu)
-    await quiet()
     latencies.sort((a, b) => a - b)
     const at = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? Number.NaN
     return {
       sent,
-      received: got,
-      ms: took,
+      received: received - before,
+      ms: lastAt - begun,
       p50: at(0.5),
       p99: at(0.99),
       max: at(1),

@@ -1,55 +1,18 @@
 // Section flows: sensor → flow → topic, against a broker with rules beside it and one with rules inside.
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { hasMosquitto } from '../brokers.ts'
-import { cpuOf, memoryOf } from '../cpu.ts'
-import type { Figures, Order, Setup } from '../load/flows.ts'
+import { contend, type Row } from '../contender.ts'
 import { millrace, mirror, mosquitto, stockAedes, type System } from '../systems.ts'
 import { median, ratio, rounded, spread, type Section } from '../table.ts'
 
-interface Row {
-  cpuUs: number
-  perSecond: number
-  lost: number
-  p50: number
-  p99: number
-  mib: number
-  generatorUs: number
-}
+const WARM_MS = 1500
 
 const measure = async (system: System, rules: number, ms: number): Promise<Row> => {
-  const running = await system.start(rules)
-  const setup: Setup = { ...running.setup, topics: rules }
-  const load = spawn(process.execPath, [join(import.meta.dirname, '../load/flows.ts'), JSON.stringify(setup)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]()
-  const ask = async (order: Order): Promise<Figures> => {
-    load.stdin.write(`${JSON.stringify(order)}\n`)
-    const { value } = (await lines.next()) as { value: string | undefined }
-    if (value === undefined) throw new Error(`${system.name}: the load ended`)
-    return JSON.parse(value) as Figures
-  }
+  const contender = await contend(system, rules)
   try {
-    await lines.next()
-    await ask({ rate: 0, ms: 1500, window: 1000 })
-    const before = cpuOf(running.pids)
-    const full = await ask({ rate: 0, ms, window: 1000 })
-    const cpu = cpuOf(running.pids) - before
-    const calm = await ask({ rate: 1000, ms, window: 0 })
-    return {
-      cpuUs: cpu / full.received,
-      perSecond: (full.received / full.ms) * 1000,
-      lost: calm.sent - calm.received,
-      p50: calm.p50,
-      p99: calm.p99,
-      mib: memoryOf(running.pids),
-      generatorUs: full.generatorCpuUs / full.received,
-    }
+    await contender.warm(WARM_MS)
+    return await contender.measure(ms)
   } finally {
-    load.kill()
-    await running.stop()
+    await contender.stop()
   }
 }
 
