@@ -79,7 +79,7 @@ const work = async (): Promise<void> => {
   const table = topicTable(await loadTopicTables(order.topicFiles), order.prefix)
   const past = openPast(order.journalDir)
   const folders = new Set(
-    [order.now, ...(order.then === undefined ? [] : [order.then])].map(({ file }) => folderUrl(file)),
+    [order.now, ...(order.other === undefined ? [] : [order.other])].map(({ file }) => folderUrl(file)),
   )
   const placeOf = (error: unknown): string | undefined => {
     const stack = error instanceof Error ? error.stack?.replaceAll(/\?v=\w+/g, '') : undefined
@@ -99,7 +99,8 @@ const work = async (): Promise<void> => {
   for (const folder of folders) seal(folder, HUB_URL, new Map())
   try {
     const now = await load(order.now.file, order.now.version, order.loadMs)
-    const then = order.then === undefined ? undefined : await load(order.then.file, order.then.version, order.loadMs)
+    const other =
+      order.other === undefined ? undefined : await load(order.other.file, order.other.version, order.loadMs)
     const said = ({ at, cause, n, topic, payload }: Output): void =>
       void tell({ say: 'output', at, cause, n, topic, payload: Buffer.from(payload).toString('base64') })
     const replay = new Replay({
@@ -107,7 +108,7 @@ const work = async (): Promise<void> => {
       table,
       job: { flow, version, against, since, until, except, ...(params === undefined ? {} : { params }) },
       now,
-      ...(then === undefined ? {} : { then }),
+      ...(other === undefined ? {} : { other }),
       placeOf,
       elapsed: real.now,
       ...(order.tellOutputs ? { said } : {}),

@@ -65,7 +65,7 @@ export const replayCommand = async (args: readonly string[], config: Config, to:
       const order: Order = {
         flow: file.id,
         now: { file: file.file, version: file.version },
-        ...(other === undefined ? {} : { then: { file: other.flow.file, version: other.flow.version } }),
+        ...(other === undefined ? {} : { other: { file: other.flow.file, version: other.flow.version } }),
         against: other === undefined ? 'recorded' : `${values.against} (${other.flow.version})`,
         since,
         until,

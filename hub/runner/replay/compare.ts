@@ -45,8 +45,8 @@ export interface Compared {
 }
 
 export interface Comparison {
-  then(said: Said): void
-  now(said: Said): void
+  saidThen(said: Said): void
+  saidNow(said: Said): void
   /** Time is `at`: what waits too long for its counterpart has none. */
   pass(at: number): void
   /** The flow that runs now begins anew, and so does its order. */
@@ -188,8 +188,8 @@ export const compare = (options: CompareOptions): Comparison => {
   }
 
   return {
-    then: (said) => put('then', said),
-    now: (said) => put('now', said),
+    saidThen: (said) => put('then', said),
+    saidNow: (said) => put('now', said),
     pass(at) {
       settleBefore(sides.then, at - APART_MS)
       settleBefore(sides.now, at - APART_MS)

@@ -34,7 +34,7 @@ export interface ReplayParts {
   job: ReplayJob
   now: Flow
   /** The other version, which runs beside it; without it the record is what is compared with. */
-  then?: Flow
+  other?: Flow
   /** Where a failure was thrown, as `file.ts:line`. */
   placeOf?(error: unknown): string | undefined
   /** Told of each output of the range. */
@@ -120,7 +120,7 @@ export class Replay {
     this.#begun = parts.elapsed()
     this.#story = storyOf(past, job.flow, job.since, job.until)
     this.#end = Math.min(job.until, past.lastAt)
-    this.#runs = [run(NOW, parts.now), ...(parts.then === undefined ? [] : [run(THEN, parts.then)])]
+    this.#runs = [run(NOW, parts.now), ...(parts.other === undefined ? [] : [run(THEN, parts.other)])]
     this.#comparison = this.#compared()
     this.#except = job.except.length === 0 ? () => false : anyMatcher(job.except)
     this.#host = new FlowHost(table, {
@@ -379,7 +379,7 @@ export class Replay {
     const entry = decodeEntry(bytes, at)
     if (entry === undefined) return
     const { seq, cause, topic, payload } = entry
-    this.#comparison.then({
+    this.#comparison.saidThen({
       at: entry.at,
       cause,
       topic,
@@ -401,13 +401,13 @@ export class Replay {
       order: ++this.#order,
       isTimed: this.#item === undefined || this.#item.at !== at || this.#item.seq !== cause,
     }
-    if (flow === THEN) return this.#comparison.then(said)
+    if (flow === THEN) return this.#comparison.saidThen(said)
     if (at >= this.#parts.job.since && at <= this.#end) this.#parts.said?.(output)
     if (this.#runs.length === 1 && this.#isUnrecorded(topic)) {
       this.#note(`What it says on ${topic} is kept out of the journal by the configuration: it was not compared.`)
       return
     }
-    this.#comparison.now(said)
+    this.#comparison.saidNow(said)
   }
 
   #isUnrecorded(topic: string): boolean {

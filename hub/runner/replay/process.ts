@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Fatal, Recoverable, reasonOf } from '../../errors.ts'
@@ -48,10 +49,10 @@ const PAGE_BYTES = 4096
 const COMPLAINT = 2000
 
 /** What the process may read: the code, packages, the flow's folders and the journal; it may write nothing. */
-const readable = ({ now, then, topicFiles, journalDir }: Order): string[] => {
+const readable = ({ now, other, topicFiles, journalDir }: Order): string[] => {
   const rxjs = fileURLToPath(import.meta.resolve('rxjs'))
   const packages = rxjs.slice(0, rxjs.lastIndexOf(`${path.sep}node_modules${path.sep}`))
-  const folders = [now, ...(then === undefined ? [] : [then])].map(({ file }) => path.dirname(path.resolve(file)))
+  const folders = [now, ...(other === undefined ? [] : [other])].map(({ file }) => path.dirname(path.resolve(file)))
   return [
     path.join(APP, 'hub', '*'),
     path.join(APP, 'plugins', '*'),
@@ -87,6 +88,7 @@ export const replayInProcess = (
     )
     const socket = child.stdio[3]
     if (!(socket instanceof net.Socket)) throw new Fatal('the process of the replay has no pipe to the hub')
+    giveWay(child)
     let last = performance.now()
     let reached = ''
     let isOver = false
@@ -161,6 +163,15 @@ const whyOf = (complaint: string, { heapMb }: ReplayLimits): string => {
     return `: it needed more than ${heapMb} MiB; the flow keeps what it hears`
   const line = complaint.split('\n').find((each) => /^(FATAL ERROR|\w*Error\b)/.test(each))
   return line === undefined ? '' : `: ${line}`
+}
+
+/** Whatever else this machine does goes first. */
+const giveWay = ({ pid }: ChildProcess): void => {
+  try {
+    if (pid !== undefined) os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // It is gone already, or the system does not let us: then it runs like any other.
+  }
 }
 
 /** Resident memory in bytes; 0 where the system does not say. */

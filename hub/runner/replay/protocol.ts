@@ -15,7 +15,7 @@ export const Order = z.strictObject({
   flow: z.string(),
   now: File,
   /** Another version that runs beside it; without it the record is what is compared with. */
-  then: File.optional(),
+  other: File.optional(),
   against: z.string(),
   since: z.number(),
   until: z.number(),

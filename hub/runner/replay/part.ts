@@ -1,0 +1,23 @@
+// The part of the hub that replays: what the API needs to run a flow against its record.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Base } from '../../base.ts'
+import type { Found } from '../../plugins/host.ts'
+import { REPLAY_LIMITS } from './process.ts'
+import { openReplays, type Replays } from './replays.ts'
+
+export const replaysPart = ({ config, clock, log, found }: Base & { found: Found }): Replays =>
+  openReplays({
+    flowsDir: config.FLOWS_DIR,
+    places: {
+      journalDir: join(config.DATA_DIR, 'journal'),
+      prefix: config.TOPIC_PREFIX,
+      topicFiles: found.topicTables
+        .map(({ plugin }) => join(config.PLUGINS_DIR, plugin, 'topics.ts'))
+        .filter((file) => existsSync(file)),
+      except: config.file.journal.except,
+    },
+    clock,
+    log: log.of('replays'),
+    limits: { ...REPLAY_LIMITS, stuckMs: config.file.flows.stuckSeconds * 1000 },
+  })
