@@ -1,7 +1,7 @@
 // How sessions begin and end: room for new ones, deadlines by who is connected, age of what waits.
 import { Recoverable } from '../../errors.ts'
 import { type Connection, type Context, mustWrite, noop, stored } from './context.ts'
-import { withoutOlder } from './paging.ts'
+import { forgetReaders, withoutOlder } from './paging.ts'
 import { DO } from './schema.ts'
 import { isEmpty, lifeOf, rowOf, type Session } from './session.ts'
 import { type Change, change } from './writing.ts'
@@ -64,6 +64,7 @@ export const lives = (context: Context) => ({
   },
 
   async leaveSession(client: Connection): Promise<void> {
+    context.model.readers.delete(client.id)
     const session = context.model.sessions.get(client.id)
     if (session === undefined) return
     session.expiry = expiryOf(client)
@@ -82,6 +83,7 @@ export const sweep = (context: Context): void => {
   const { model, clock, limits } = context
   const now = clock.now()
   const changes: Change[] = []
+  forgetReaders(context)
   for (const session of [...model.sessions.values()]) {
     for (const change of withoutOlder(context, session, now - limits.maxAgeMs)) changes.push(change)
     for (const change of deadlineOf(context, session, now)) changes.push(change)

@@ -21,6 +21,8 @@ export class Model {
   leavingBytes = 0
   /** Bytes of the messages of all queues that are in memory. */
   heldBytes = 0
+  /** By client, the stream that reads its queue; undefined once one has read all of it and the client gets messages as they come. */
+  readonly readers = new Map<string, object | undefined>()
   #lastWaiting = 0
   #lastMessage = 0
 

@@ -37,7 +37,7 @@ export const outgoing = (context: Context) => {
   }
 
   /** In order, page by page. From its end to the next stream's begin the client gets messages as they come. */
-  const packetsOf = async function* (session: Session, stream: number, unsent: boolean): AsyncGenerator<Packet> {
+  const packetsOf = async function* (session: Session, reader: object, unsent: boolean): AsyncGenerator<Packet> {
     const { queue } = session
     const contentOf = ahead(context, session)
     let at = unsent ? queue.lastSent() : 0
@@ -60,7 +60,7 @@ export const outgoing = (context: Context) => {
         if (waiting.enqueued === undefined && isTooMuch(context, session)) model.release(session, waiting)
       }
     }
-    if (queue.streams === stream) queue.live = true
+    if (model.readers.get(session.id) === reader) model.readers.set(session.id, undefined)
   }
 
   return {
@@ -102,9 +102,10 @@ export const outgoing = (context: Context) => {
     /** `unsent`: without what has a packet identifier, so that a client far behind does not cost its whole window each time. */
     outgoingStream(client: Named, { unsent = false }: { unsent?: boolean } = {}): Readable {
       const session = model.sessions.get(client.id)
+      const reader = {}
+      model.readers.set(client.id, session === undefined ? undefined : reader)
       if (session === undefined) return Readable.from([])
-      session.queue.live = false
-      return Readable.from(packetsOf(session, ++session.queue.streams, unsent), { highWaterMark: READ_AHEAD })
+      return Readable.from(packetsOf(session, reader, unsent), { highWaterMark: READ_AHEAD })
     },
   }
 }

@@ -9,9 +9,18 @@ import type { Change } from './writing.ts'
 /** However full memory is, a page has room for so much, bytes. */
 const LEAST_PAGE = 16 * 1024
 
-/** Whether the client takes its messages as they come. Then all of them are in memory until they are sent. */
-const isLive = ({ engine }: Context, { id, queue }: Session): boolean =>
-  queue.live && Object.hasOwn(engine.clients ?? {}, id)
+const isConnected = ({ engine }: Context, id: string): boolean => Object.hasOwn(engine.clients ?? {}, id)
+
+/** Whether the client takes its messages as they come. Then the places of all are in memory until they are acknowledged. */
+const isLive = (context: Context, { id }: Session): boolean => {
+  const { readers } = context.model
+  return readers.has(id) && readers.get(id) === undefined && isConnected(context, id)
+}
+
+/** Forgets who has read to the end of a queue and is not connected any more. */
+export const forgetReaders = (context: Context): void => {
+  for (const id of [...context.model.readers.keys()]) if (!isConnected(context, id)) context.model.readers.delete(id)
+}
 
 /** Whether the next message of a queue may be held in memory. Behind one that is not, none is. */
 export const mayHold = (context: Context, session: Session, bytes: number): boolean => {
@@ -82,9 +91,9 @@ const excess = ({ model, limits }: Context, { queue }: Session): 'messages' | 'b
 export const withinBounds = (context: Context, session: Session, bytes: number): Change[] => {
   const { model, limits } = context
   const { queue } = session
-  const isFull = model.queuedBytes - model.leavingBytes > limits.queuedBytes
-  // More than came, so that the bound is reached even if others still have what goes.
-  queue.owed = isFull ? Math.min(queue.owed + 2 * bytes, queue.bytes) : 0
+  const tooMuch = model.queuedBytes - model.leavingBytes - limits.queuedBytes
+  // More than came, so that the bound is reached even if others still have what goes; but never more than is too much.
+  queue.owed = Math.max(0, Math.min(queue.owed + 2 * bytes, queue.bytes, tooMuch))
   const changes = shortened(context, session, () => excess(context, session))
   if (excess(context, session) !== undefined && queue.rest > 0) void trim(context, session)
   return changes

@@ -52,10 +52,6 @@ export class Queue {
   last: number
   /** Bytes that must go because all queues together hold too much. */
   owed = 0
-  /** Its client gets messages as they come: they are all here, until they are acknowledged. */
-  live = false
-  /** How many streams of it there were. */
-  streams = 0
   /** A page that is being read. */
   filling: Promise<void> | undefined
   trimming = false

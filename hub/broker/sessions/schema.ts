@@ -50,7 +50,7 @@ export const STATEMENTS = [
   'INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)',
   'DELETE FROM messages WHERE id = ?',
   // The second value is for whoever counts what became free.
-  'DELETE FROM messages WHERE id = ?1 AND ?2 >= 0 AND NOT EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND shared = 1)',
+  'DELETE FROM messages WHERE id = ? AND ? >= 0 AND NOT EXISTS (SELECT 1 FROM outgoing WHERE message = messages.id AND shared = 1)',
   'INSERT OR REPLACE INTO outgoing VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)',
   'UPDATE outgoing SET packet_id = ?, qos = ? WHERE client = ? AND id = ?',
   'UPDATE outgoing SET released = ? WHERE client = ? AND id = ?',
