@@ -3,10 +3,11 @@ import { isObservable, Observable, Subject, takeUntil } from 'rxjs'
 import type { Flow, From, FromOptions, Overload } from '../streams/flow.ts'
 import { LogicalClock } from '../streams/clock.ts'
 import type { Heard, Message, Topic } from '../streams/message.ts'
-import { type Keeper, realm, type Site, type Turn } from '../streams/realm.ts'
+import { type Calendar, type Keeper, realm, type Turn } from '../streams/realm.ts'
 import type { TopicMatch, TopicTable } from '../topics/table.ts'
 import { encode } from './encode.ts'
 import type { Item, Output } from './frame.ts'
+import { calendarOf, type Site } from './host-calendar.ts'
 import { type Due, DueQueue } from './host-due.ts'
 import { paramsOf } from './host-params.ts'
 import { requestId } from './host-ids.ts'
@@ -146,11 +147,11 @@ interface Route {
   readonly heads: readonly Head[]
 }
 
-/** Runs flows. Time is `ownTime`'s: call that once in this process before. */
+/** Runs flows. Make it before the realm is sealed, and call `ownTime` before the first flow is defined. */
 export class FlowHost {
   readonly #table: TopicTable
   readonly #to: Listener
-  readonly #site: Site
+  readonly #calendar: Calendar
   readonly #flows = new Map<number, Running>()
   readonly #routes = new Map<string, Route | undefined>()
   readonly #toldBad = new Set<number>()
@@ -164,7 +165,7 @@ export class FlowHost {
   constructor(table: TopicTable, to: Listener, site: Site = NO_SITE) {
     this.#table = table
     this.#to = to
-    this.#site = site
+    this.#calendar = calendarOf(site)
   }
 
   /**
@@ -179,7 +180,7 @@ export class FlowHost {
       number,
       clock: new LogicalClock(options.at ?? this.#at),
       keeper: keeping({}, { changed() {}, setAside() {} }),
-      site: this.#site,
+      calendar: this.#calendar,
       nextId: requestId(String(number), 0, -1),
       heads,
       stop: new Subject(),

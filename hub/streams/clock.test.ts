@@ -12,7 +12,7 @@ const turnOf = (clock: LogicalClock): Turn => ({
   number: 1,
   clock,
   keeper: { open: unused, keys: unused, forget: unused },
-  site: { timezone: 'UTC' },
+  calendar: { after: unused },
   nextId: unused,
 })
 

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { play, type Timeline } from '../testing/play.ts'
 import { flow } from './flow.ts'
 import { message } from './message.ts'
-import { countWithin, hours, hysteresis, minutes, onEdge, per, quietFor, seconds } from './operators.ts'
+import { countWithin, hours, hysteresis, minutes, onEdge, quietFor, seconds } from './operators.ts'
+import { per } from './per.ts'
 
 const sample = (v: number, device = 'a') => message('devices/{device}/telemetry', { device }, { v })
 

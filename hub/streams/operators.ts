@@ -2,9 +2,7 @@
 import {
   distinctUntilChanged,
   filter,
-  groupBy,
   map,
-  mergeMap,
   type MonoTypeOperatorFunction,
   type Observable,
   type OperatorFunction,
@@ -21,18 +19,6 @@ import type { Heard, Topic } from './message.ts'
 export const seconds = (n: number): number => n * 1000
 export const minutes = (n: number): number => n * 60_000
 export const hours = (n: number): number => n * 3_600_000
-
-/** Runs a separate copy of `steps` for each value of a topic parameter: one per camera, one per printer. */
-export const per =
-  <M extends { params: object }, K extends keyof M['params'] & string, R>(
-    param: K,
-    steps: (group: Observable<M>) => Observable<R>,
-  ): OperatorFunction<M, R> =>
-  (messages) =>
-    messages.pipe(
-      groupBy((m) => (m.params as Record<string, string>)[param]),
-      mergeMap((group) => steps(group)),
-    )
 
 /** Emits the last `count` values each time they all fell within `ms`. */
 export const countWithin = <T>(count: number, ms: number): OperatorFunction<T, [T, ...T[]]> =>

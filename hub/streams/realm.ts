@@ -2,11 +2,13 @@
 import type { z } from '../topics/row.ts'
 import type { LogicalClock } from './clock.ts'
 
-/** Where the hub stands: a time zone of the IANA database, and degrees north and east for sunrise and sunset. */
-export interface Site {
-  readonly timezone: string
-  readonly latitude?: number
-  readonly longitude?: number
+/** When something happens day by day: a cron pattern in the site's time zone, or so long (ms) after sunrise or sunset; before, when negative. */
+export type Moment = string | { readonly sunrise: number } | { readonly sunset: number }
+
+/** Knows the site's time zone and sky. */
+export interface Calendar {
+  /** The first time after `now` (both in ms since 1970); undefined when there is none. Throws when the moment says nothing. */
+  after(when: Moment, now: number): number | undefined
 }
 
 /** One value that outlives restarts. */
@@ -33,7 +35,7 @@ export interface Turn {
   readonly number: number
   readonly clock: LogicalClock
   readonly keeper: Keeper
-  readonly site: Site
+  readonly calendar: Calendar
   /** The next id of a request: made of the flow, its recorded start and a count, and so the same in a replay. */
   nextId(): string
 }

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { definePlugin } from '../plugins/plugin.ts'
 import { flow, type From } from './flow.ts'
 import { type Heard, message, type Message } from './message.ts'
-import { per } from './operators.ts'
+import { per } from './per.ts'
 
 /** Never called: only its types count. */
 const never = (_: () => unknown): void => {}

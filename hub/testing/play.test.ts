@@ -3,7 +3,8 @@ import { debounceTime, filter, interval, map, mergeMap, pipe, throttleTime, time
 import { expect, test } from 'vitest'
 import { flow } from '../streams/flow.ts'
 import { message } from '../streams/message.ts'
-import { countWithin, minutes, per, seconds } from '../streams/operators.ts'
+import { countWithin, minutes, seconds } from '../streams/operators.ts'
+import { per } from '../streams/per.ts'
 import { play } from './play.ts'
 
 /** Three hot readings within ten seconds ask for a stop, at most once in five minutes and device. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { loadTopicTables } from '../runner/topic-files.ts'
 import { type Item, type Output, tickAt } from '../runner/frame.ts'
 import { FlowHost } from '../runner/host.ts'
+import type { Site } from '../runner/host-calendar.ts'
 import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
 import type { Message } from '../streams/message.ts'
@@ -23,6 +24,8 @@ export interface PlayOptions {
   params?: Readonly<Record<string, unknown>>
   /** What it kept before, by key: `{ total: 3, 'device=dust/peak': 7 }`. */
   kept?: Readonly<Record<string, unknown>>
+  /** Where it happens, for `schedule`. Default: UTC, without sunrise and sunset. */
+  site?: Site
   /** How long to play. Default: an hour after the last message, or until no timer waits. */
   until?: When
   /** Wall-clock time at `'0s'`, ISO 8601. Default 2026-01-01T00:00:00Z. */
@@ -73,19 +76,23 @@ const performed = (
     if (wrong.length > 0) throw wrong[0]
   }
   const kept: Record<string, unknown> = { ...options.kept }
-  const host = new FlowHost(table, {
-    output: (output) => void outputs.push(output),
-    kept({ key, value }) {
-      if (value === undefined) Reflect.deleteProperty(kept, key)
-      else kept[key] = value
+  const host = new FlowHost(
+    table,
+    {
+      output: (output) => void outputs.push(output),
+      kept({ key, value }) {
+        if (value === undefined) Reflect.deleteProperty(kept, key)
+        else kept[key] = value
+      },
+      setAside: ({ key }) => void Reflect.deleteProperty(kept, key),
+      failed: (_, error) => void wrong.push(error),
+      ended: () => {},
+      bad({ topic }, { field, constraint }) {
+        wrong.push(new Error(`play: the message on '${topic}' does not fit: ${field || 'payload'}: ${constraint}`))
+      },
     },
-    setAside: ({ key }) => void Reflect.deleteProperty(kept, key),
-    failed: (_, error) => void wrong.push(error),
-    ended: () => {},
-    bad({ topic }, { field, constraint }) {
-      wrong.push(new Error(`play: the message on '${topic}' does not fit: ${field || 'payload'}: ${constraint}`))
-    },
-  })
+    options.site,
+  )
   const giveBack = ownTime()
   try {
     host.define(1, flow, { at: start, params: { ...options.params } })
