@@ -17,8 +17,9 @@ import { openLogins } from './logins.ts'
 import { openOwners } from './owners.ts'
 import type { Persistence, StoredPacket } from './persistence.ts'
 import { expel, formsOf, hangUp, purgeSessions } from './purge.ts'
+import { openTopicNames } from './quick.ts'
 import { quietly } from './quiet.ts'
-import { collectWrites } from './turn.ts'
+import { openTurn } from './turn.ts'
 import { watchClients } from './watch.ts'
 
 export interface EmbeddedBrokerOptions {
@@ -79,6 +80,8 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const emitter = openEmitter((error) => broken('deliver', error))
   const engine = await startEngine({ hooks, emitter, persistence, limits })
 
+  const gather = openTurn()
+  const topics = openTopicNames(limits.topicLevels)
   const links = new Set<Link>()
   const admission = openAdmission(limits)
   const refused = (address: string, why: string) => {
@@ -88,7 +91,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
 
   const take = (stream: Duplex, ticket: Ticket) => {
     if (engine.closed) return void stream.destroy()
-    collectWrites(stream)
+    gather(stream)
     const link = engine.handle(stream)
     links.add(link)
     link.peer = {
@@ -103,7 +106,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
       filters: 0,
       readable: new Map(),
     }
-    guard(link, limits, (fault, error) => {
+    guard(link, limits, topics, (fault, error) => {
       counts[fault]++
       const { id: clientId, peer } = link
       const { address } = ticket

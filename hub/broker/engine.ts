@@ -54,9 +54,12 @@ export interface Parser {
   settings: { protocolVersion?: number }
   error: Error | null
   _pos: number
+  /** 0 between packets. */
+  _stateCounter: number
   _list: { length: number; slice(from: number, to: number): Buffer }
   parse(chunk: Buffer): number
   emit(event: 'error', error: Error): boolean
+  emit(event: 'packet', packet: Packet | ParsedPacket): boolean
   _emitError(error: Error): void
   _parseLength(): boolean
   _parsePayload(): boolean

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Link, Parser } from './engine.ts'
 import { clientProperties } from './properties.ts'
+import { quickPackets, type TopicNames } from './quick.ts'
 import { isFilter, isTopic } from './topic-names.ts'
 
 export type Fault = 'malformed' | 'oversized'
@@ -19,8 +20,16 @@ export interface GuardLimits {
 const wireSize = (length: number): number =>
   length + (length < 128 ? 2 : length < 16_384 ? 3 : length < 2_097_152 ? 4 : 5)
 
-/** Puts the guard before a connection's parser. `refused` is told once per connection. */
-export const guard = (link: Link, limits: GuardLimits, refused: (fault: Fault, error: Error) => void): void => {
+/**
+ * Puts the guard before a connection's parser, and before both the quick way for ordinary packets of a client that is let
+ * in. `refused` is told once per connection.
+ */
+export const guard = (
+  link: Link,
+  limits: GuardLimits,
+  topics: TopicNames,
+  refused: (fault: Fault, error: Error) => void,
+): void => {
   const parser = link._parser
   const plain = { ...methodsOf(parser) }
   let over = false
@@ -35,6 +44,12 @@ export const guard = (link: Link, limits: GuardLimits, refused: (fault: Fault, e
   }
   const malformed = (what: string) => fail('malformed', new Error(what))
 
+  const parse = (chunk: Buffer) => {
+    const isBetween = parser._stateCounter === 0 && parser._list.length === 0 && parser.error === null
+    const done = isBetween && link.connected ? quickPackets(link, chunk, limits.packet, topics) : 0
+    if (done < chunk.length) plain.parse(done === 0 ? chunk : chunk.subarray(done))
+  }
+
   let parsing = false
   const early: Buffer[] = []
   parser.parse = (chunk) => {
@@ -43,7 +58,7 @@ export const guard = (link: Link, limits: GuardLimits, refused: (fault: Fault, e
     if (parsing) return early.push(chunk)
     parsing = true
     try {
-      for (let next: Buffer | undefined = chunk; next !== undefined && !over; next = early.shift()) plain.parse(next)
+      for (let next: Buffer | undefined = chunk; next !== undefined && !over; next = early.shift()) parse(next)
     } catch (thrown) {
       fail('malformed', new Error('the packet could not be handled', { cause: thrown }))
     } finally {

@@ -9,7 +9,7 @@ import { Fatal, reasonOf } from '../errors.ts'
 export const AEDES_VERSION = '2.0.0-beta.1'
 
 /** What `fingerprint` gives for that version with `patches/aedes+2.0.0-beta.1.patch` applied. */
-export const AEDES_PATCHED = '293278cf12edf8375a7315b81e5a402236eff4dd59dd20f57f129951ad314cee'
+export const AEDES_PATCHED = '5fcaf9f5c4278045f04988dedabdc3e3663ba2346fab844fdd3fc1879320c3c8'
 
 /** Where npm put aedes. */
 export const installedAedes = (): string => dirname(fileURLToPath(import.meta.resolve('aedes')))
