@@ -1,20 +1,14 @@
 // The commands: start (the default), doctor, health, audit, acl. What they print is for people; what the hub logs is for machines.
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { renderUnicodeCompact } from 'uqr'
 import { z } from 'zod'
-import { aclOf } from './broker/acl-cli.ts'
 import { keepCompiled } from './compile-cache.js'
 import { type Config, readConfig } from './config.ts'
 import { Fatal, reasonOf } from './errors.ts'
-import { auditCommand } from './gate/cli.ts'
 import { catchStrays } from './health/strays.ts'
 import { openLog } from './health/log.ts'
 import { buildUi } from './http/build-ui.ts'
 import { type Hub, startHub } from './main.ts'
-import { inspect } from './health/inspect.ts'
-import { replayCommand } from './runner/replay/cli.ts'
-import { openStore } from './store/open.ts'
 
 const EXIT_MS = 5000
 /** By then everything that a start needs has run. */
@@ -31,11 +25,11 @@ export const run = async (args: readonly string[]): Promise<void> => {
   const [command = 'start', ...rest] = args
   try {
     if (command === 'start') await start()
-    else if (command === 'doctor') process.exitCode = await inspect(readConfig())
+    else if (command === 'doctor') process.exitCode = await doctor(readConfig())
     else if (command === 'health') process.exitCode = await health(readConfig())
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
     else if (command === 'acl') await acl(readConfig())
-    else if (command === 'replay') process.exitCode = await replayCommand(rest, readConfig(), streams)
+    else if (command === 'replay') process.exitCode = await replay(rest, readConfig())
     else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl.`)
   } catch (error) {
     process.stderr.write(
@@ -46,11 +40,23 @@ export const run = async (args: readonly string[]): Promise<void> => {
   }
 }
 
-const storeOf = ({ DATABASE_URL, DATA_DIR }: Config) =>
-  openStore({ url: DATABASE_URL, file: join(DATA_DIR, 'hub.sqlite'), log: openLog({ level: 'error' }) })
+// What only one command needs is loaded by it, so that a start does without.
+
+const doctor = async (config: Config): Promise<number> => (await import('./health/inspect.ts')).inspect(config)
+
+const replay = async (args: readonly string[], config: Config): Promise<number> =>
+  (await import('./runner/replay/cli.ts')).replayCommand(args, config, streams)
+
+const storeOf = async ({ DATABASE_URL, DATA_DIR }: Config) =>
+  (await import('./store/open.ts')).openStore({
+    url: DATABASE_URL,
+    file: join(DATA_DIR, 'hub.sqlite'),
+    log: openLog({ level: 'error' }),
+  })
 
 /** The rules for an external broker on standard output, what to do with them on standard error: `node hub/start.js acl > acl`. */
 const acl = async (config: Config): Promise<void> => {
+  const { aclOf } = await import('./broker/acl-cli.ts')
   const store = await storeOf(config)
   try {
     const made = await aclOf(config, store)
@@ -62,6 +68,7 @@ const acl = async (config: Config): Promise<void> => {
 }
 
 const audit = async (config: Config, args: readonly string[]): Promise<number> => {
+  const { auditCommand } = await import('./gate/cli.ts')
   const store = await storeOf(config)
   try {
     return await auditCommand(args, store, say)
@@ -93,7 +100,7 @@ const start = async (): Promise<void> => {
   setTimeout(keepCompiled, KEEP_COMPILED_MS).unref()
   for (let again = true; again;) {
     const hub = await startHub(config)
-    greet(hub)
+    await greet(hub)
     const why = await ended(hub)
     if (why.fatal !== undefined) process.stderr.write(`\nMillrace stops: ${why.fatal}\n`)
     else if (!why.reopen) say('Millrace stops.')
@@ -125,7 +132,7 @@ const ended = (hub: Hub): Promise<{ reopen: boolean; fatal?: string }> =>
     void hub.reopen.then(() => end({ reopen: true }))
   })
 
-const greet = ({ bind, ports, claimCode, claimUrls, readyMs }: Hub): void => {
+const greet = async ({ bind, ports, claimCode, claimUrls, readyMs }: Hub): Promise<void> => {
   const everywhere = bind === '0.0.0.0' || bind === '::'
   const hosts = everywhere ? ['127.0.0.1', ...lanAddresses()] : [bind]
   say(`\nMillrace is ready after ${(readyMs / 1000).toFixed(1)} s.`)
@@ -139,6 +146,7 @@ const greet = ({ bind, ports, claimCode, claimUrls, readyMs }: Hub): void => {
   say(`\n  http://${everywhere ? '127.0.0.1' : bind}:${ports.http}/claim#${claimCode}\n`)
   const [far] = claimUrls
   if (far === undefined) return
+  const { renderUnicodeCompact } = await import('uqr')
   const link = `${far}/claim#${claimCode}`
   say("From a phone or another machine (the certificate is the hub's own: the browser asks once):")
   say(`\n  ${link}\n\n${renderUnicodeCompact(link, { border: 2 })}`)

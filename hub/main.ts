@@ -18,12 +18,14 @@ import { errorsPart, folderPart, settingsPart, storePart } from './store/part.ts
 export const parts = (config: Config) =>
   partsOn(openBase(config))
     .part('folder', folderPart) //          one hub at a time in the data folder
-    .part('store', storePart) //            tables, on SQLite off the main thread or PostgreSQL
+    .together({
+      store: storePart, //                  tables, on SQLite off the main thread or PostgreSQL
+      sessions: sessionsPart, //            retained messages, subscriptions, queues of MQTT clients
+      found: foundPart, //                  the plugins there are
+    })
     .part('settings', settingsPart) //      what a person set; the address everything binds
     .part('errors', errorsPart) //          the last week of error events
-    .part('found', foundPart) //            the plugins there are
     .part('table', tablePart) //            every topic: core, and each plugin's
-    .part('sessions', sessionsPart) //      retained messages, subscriptions, queues of MQTT clients
     .part('journal', journalPart) //        the record of every message
     .part('retention', retentionPart) //    how long it is kept
     .part('bus', busPart) //                the one way in; bounded edges to everyone inside

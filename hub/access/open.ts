@@ -60,7 +60,7 @@ const isForm = (clientId: string, issued: string): boolean =>
  */
 export const openAccess = async (parts: AccessParts): Promise<Access> => {
   const { store, clock, log, ownerOf } = parts
-  const people = await openPeople(store, clock, await openPasswords())
+  const people = await openPeople(store, clock, openPasswords())
   const topics = openTopicRights({
     table: parts.table ?? topicTable([core], parts.prefix),
     ownerOf,

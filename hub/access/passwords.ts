@@ -30,7 +30,7 @@ export interface Passwords {
  * Hashing uses threads that file writes use too: one at a time, so that a flood of logins cannot hold up the journal.
  * Rejects with UNAVAILABLE when more than 32 wait, or after ten seconds.
  */
-export const openPasswords = async (): Promise<Passwords> => {
+export const openPasswords = (): Passwords => {
   const turn = openTurn({ limit: 32, waitMs: 10_000, what: 'The check of passwords' })
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     await turn.take()
@@ -40,10 +40,12 @@ export const openPasswords = async (): Promise<Passwords> => {
       turn.give()
     }
   }
-  const nobody = await hash(crypto.randomUUID(), COST)
+  // Made while the hub goes on starting; who asks before waits for it. Its failure is told to whoever needs it.
+  const nobody = hash(crypto.randomUUID(), COST)
+  nobody.catch(() => {})
   return {
     hash: (password) => inTurn(() => hash(bytesOf(password), COST)),
     verify: (stored, password) =>
-      inTurn(async () => (await verify(stored ?? nobody, bytesOf(password))) && stored !== undefined),
+      inTurn(async () => (await verify(stored ?? (await nobody), bytesOf(password))) && stored !== undefined),
   }
 }

@@ -2,7 +2,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Role } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
@@ -44,6 +43,7 @@ export const openTokens = (dataDir: string, clock: Pick<Clock, 'now'>, seconds: 
   const nowSeconds = () => Math.floor(clock.now() / 1000)
   return {
     async sign({ username, roles, epoch }) {
+      const { SignJWT } = await jose()
       const at = nowSeconds()
       const token = await new SignJWT({ roles: [...roles], epoch })
         .setProtectedHeader({ alg: 'HS256', kid: current.kid, typ: 'JWT' })
@@ -58,6 +58,7 @@ export const openTokens = (dataDir: string, clock: Pick<Clock, 'now'>, seconds: 
     },
     async verify(token) {
       if (token.length > LONGEST) throw invalid()
+      const { jwtVerify } = await jose()
       try {
         const { payload } = await jwtVerify(token, ({ kid: by }) => secrets.get(by ?? '') ?? refuse(), {
           issuer: WHO,
@@ -73,6 +74,9 @@ export const openTokens = (dataDir: string, clock: Pick<Clock, 'now'>, seconds: 
     },
   }
 }
+
+/** Loaded with the first login, so that a start does without. */
+const jose = () => import('jose')
 
 const invalid = () => new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
 const refuse = (): never => {

@@ -8,7 +8,6 @@ import type { Found } from '../plugins/host.ts'
 import type { TopicTable } from '../topics/table.ts'
 import type { Broker, Intake } from './broker.ts'
 import { openEmbeddedBroker } from './embedded.ts'
-import { bridgedPart, externalPart } from './external-part.ts'
 import type { Listen } from './listeners.ts'
 import { openSessionStore, type SessionStore } from './sessions/open.ts'
 import { sessionWords } from './sessions/words.ts'
@@ -37,11 +36,12 @@ interface Above extends Base {
   tls: Tls
 }
 
-/** The broker inside, or one outside (BROKER_URL), or both, bridged (BRIDGE_URL). */
+/** The broker inside, or one outside (BROKER_URL), or both, bridged (BRIDGE_URL). Only the last two load an MQTT client. */
 export const brokerPart = async (above: Above): Promise<Broker> => {
   const { config, bus, ready, settings, tls } = above
   const { BROKER_URL, BRIDGE_URL } = config
   if (BROKER_URL !== undefined) {
+    const { externalPart } = await import('./external-part.ts')
     // People on the web port are the hub's own: the other broker does not know them.
     const broker = await externalPart(BROKER_URL, above, (intake) =>
       openEmbedded(above, intake, { bind: '127.0.0.1', mqtt: undefined }),
@@ -61,6 +61,7 @@ export const brokerPart = async (above: Above): Promise<Broker> => {
   ready('broker')
   if (BRIDGE_URL === undefined) return broker
   try {
+    const { bridgedPart } = await import('./external-part.ts')
     const bridge = await bridgedPart(BRIDGE_URL, above, broker)
     return { ...broker, close: () => bridge.close().finally(() => broker.close()) }
   } catch (error) {

@@ -61,3 +61,23 @@ test('the process and its event loop are measured, and a scrape is quick', async
   expect(text).toContain('millrace_nodejs_eventloop_lag_p99_seconds')
   expect(text).toContain('millrace_process_resident_memory_bytes')
 })
+
+test('what a label holds cannot break out of its line', async () => {
+  const metrics = openMetrics({ process: false })
+  metrics.count('odd_total', 'Odd\nhelp', { what: 'a"b\\c\nd' })
+  const text = await metrics.text()
+  expect(text).toContain('# HELP millrace_odd_total Odd\\nhelp\n# TYPE millrace_odd_total counter')
+  expect(text).toContain('millrace_odd_total{what="a\\"b\\\\c\\nd"} 1\n')
+})
+
+test('buckets of a histogram add up, and what is beyond the last is in the one without an end', async () => {
+  const metrics = openMetrics({ process: false })
+  for (const seconds of [0.02, 0.025, 0.3, 99]) metrics.observe('wait_seconds', 'Wait', seconds, { route: '/a' })
+  const text = await metrics.text()
+  expect(text).toContain('millrace_wait_seconds_bucket{le="0.01",route="/a"} 0')
+  expect(text).toContain('millrace_wait_seconds_bucket{le="0.025",route="/a"} 2')
+  expect(text).toContain('millrace_wait_seconds_bucket{le="10",route="/a"} 3')
+  expect(text).toContain('millrace_wait_seconds_bucket{le="+Inf",route="/a"} 4')
+  expect(text).toContain('millrace_wait_seconds_sum{route="/a"} 99.345')
+  expect(text).toContain('millrace_wait_seconds_count{route="/a"} 4')
+})

@@ -1,4 +1,4 @@
-// Asks the reader thread, started at the first question and again if it dies; every question has a deadline.
+// Asks the reader thread, started at the first question and again if it dies, ended when nobody asks; every question has a deadline.
 import type { Worker } from 'node:worker_threads'
 import { Recoverable, reasonOf } from '../errors.ts'
 import { startThread } from '../thread.ts'
@@ -9,6 +9,8 @@ import type { Survey } from './survey.ts'
 
 const DEADLINE_MS = 60_000
 const MOST_QUESTIONS = 1000
+/** A thread takes some 13 MB; it starts again in 50 ms. */
+const IDLE_MS = 30_000
 
 export interface Reading {
   survey(path: string): Promise<Survey>
@@ -22,19 +24,31 @@ interface Pending {
   timer: NodeJS.Timeout
 }
 
-export const openReading = (): Reading => {
+/** `idleMs`: how long the thread waits for the next question before it ends. */
+export const openReading = (idleMs = IDLE_MS): Reading => {
   const pending = new Map<number, Pending>()
   let thread: Worker | undefined
   let last = 0
   let closed = false
+  let idle: NodeJS.Timeout | undefined
 
   const settle = (id: number): Pending | undefined => {
     const waiting = pending.get(id)
     if (waiting === undefined) return undefined
     clearTimeout(waiting.timer)
     pending.delete(id)
-    if (pending.size === 0) thread?.unref()
+    if (pending.size === 0) rest()
     return waiting
+  }
+
+  const rest = (): void => {
+    thread?.unref()
+    clearTimeout(idle)
+    idle = setTimeout(() => {
+      const resting = thread
+      thread = undefined
+      void resting?.terminate()
+    }, idleMs).unref()
   }
 
   const fail = (reason: string): void => {
@@ -72,6 +86,7 @@ export const openReading = (): Reading => {
         late?.reject(new Recoverable('UNAVAILABLE', reason))
       }, DEADLINE_MS)
       pending.set(id, { resolve, reject, timer })
+      clearTimeout(idle)
       thread ??= start()
       thread.ref()
       thread.postMessage(make(id))
@@ -85,6 +100,7 @@ export const openReading = (): Reading => {
     },
     close: async () => {
       closed = true
+      clearTimeout(idle)
       fail('The journal is closed.')
       await thread?.terminate()
     },

@@ -9,7 +9,7 @@ import type { Log } from '../health/report.ts'
 import { sqlCodeOf } from './errors.ts'
 import { makeFolder } from './folder.ts'
 import { migrate } from './migrations.ts'
-import { placeOf, postgresDialect, postgresPool } from './postgres.ts'
+import { placeOf } from './postgres-place.ts'
 import { openSqliteThread } from './sqlite-thread.ts'
 import { sqliteDialect } from './sqlite.ts'
 import type { Store, Tables } from './store.ts'
@@ -78,6 +78,8 @@ const openPostgres = async (url: string, log: Log): Promise<Kysely<Tables>> => {
   if (!/^postgres(ql)?:\/\//.test(url)) {
     throw new Fatal('DATABASE_URL: must start with postgres:// (leave it out to use SQLite).')
   }
+  // A hub on SQLite does without the driver.
+  const { postgresDialect, postgresPool } = await import('./postgres.ts')
   const db = new Kysely<Tables>({ dialect: postgresDialect(postgresPool(url, log)) })
   try {
     await sql`select 1`.execute(db)

@@ -6,12 +6,6 @@ import { storeErrorOf } from './errors.ts'
 
 const INT8 = 20
 
-/** Host, port and database of a URL: what may be said of it aloud. */
-export const placeOf = (url: string): string => {
-  const { hostname, port, pathname } = new URL(url)
-  return `${hostname || 'localhost'}:${port || '5432'}${pathname}`
-}
-
 /** The pool: at most ten connections, five seconds to get one, ten for a statement. `bigint` columns arrive as numbers. */
 export const postgresPool = (url: string, log: Log): pg.Pool => {
   const pool = new pg.Pool({
