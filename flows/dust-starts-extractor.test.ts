@@ -35,3 +35,9 @@ test('another sensor and readings that are no number count for nothing', () => {
   const between = { '0s': dust(500), '1s': [dust(5, 'dust_2'), dust('little')] }
   expect(play(flow, between)).toEqual({ '0s': start })
 })
+
+test('another limit starts it elsewhere', () => {
+  expect(play(flow, { '0s': dust(79), '1s': dust(80) })).toEqual({ '1s': start })
+  expect(play(flow, { '0s': dust(80), '1s': dust(99) }, { params: { above: 100 } })).toEqual({})
+  expect(() => play(flow, {}, { params: { above: 5 } })).toThrow('params.above')
+})

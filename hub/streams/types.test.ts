@@ -2,18 +2,24 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { filter, map, NEVER, of } from 'rxjs'
+import { filter, map, NEVER, type Observable, of } from 'rxjs'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { definePlugin } from '../plugins/plugin.ts'
+import { type Answer, ask } from './ask.ts'
 import { flow, type From } from './flow.ts'
+import { joinWithin } from './join.ts'
+import { keep } from './keep.ts'
 import { type Heard, message, type Message } from './message.ts'
 import { per } from './per.ts'
+import { schedule } from './schedule.ts'
 
 /** Never called: only its types count. */
 const never = (_: () => unknown): void => {}
 declare const from: From
+declare const events: Observable<Heard<'devices/{device}/event'>>
+declare const online: Observable<Heard<'devices/{device}/online'>>
 
 test('a message has a known topic, exactly its parameters and its payload', () => {
   never(() => message('devices/{device}/event', { device: 'dust' }, { type: 'seen' }))
@@ -97,6 +103,50 @@ test('per takes a parameter that the topic has', () => {
   expect(true).toBe(true)
 })
 
+test('params are what their schemas say', () => {
+  const params = { above: z.number().default(80), who: z.enum(['ada', 'bob']).default('ada') }
+  const nothing = () => NEVER
+  never(() => flow({ params }, (hear, { above, who }) => (above.toFixed(), who === 'bob', nothing())))
+  // @ts-expect-error: it has no such param
+  never(() => flow({ params }, (hear, { below }) => (below, nothing())))
+  // @ts-expect-error: a number has no length
+  never(() => flow({ params }, (hear, { above }) => (above.length, nothing())))
+  // @ts-expect-error: nobody of that name
+  never(() => flow({ params }, (hear, { who }) => (who === 'eve', nothing())))
+  // @ts-expect-error: a param is a schema, not a value
+  never(() => flow({ params: { above: 80 } }, nothing))
+  // @ts-expect-error: values cannot be changed
+  never(() => flow({ params }, (hear, values) => ((values.above = 1), nothing())))
+  // @ts-expect-error: a flow with params returns messages, too
+  never(() => flow({ params }, (hear, { above }) => of(above)))
+  expect(flow({ params }, nothing).params?.parse({})).toEqual({ above: 80, who: 'ada' })
+})
+
+test('keep, schedule, joinWithin and ask are typed', () => {
+  never(() => events.pipe(keep('total', z.number(), 0, (total, { payload }) => total + payload.type.length)))
+  // @ts-expect-error: text is no number
+  never(() => events.pipe(keep('total', z.number(), 'none', (total) => total)))
+  // @ts-expect-error: a step gives what is kept
+  never(() => events.pipe(keep('total', z.number(), 0, (total) => `${total}`)))
+  never(() => schedule({ sunset: -60_000 }).pipe(map((at) => at.toFixed())))
+  // @ts-expect-error: there is no such time of the day
+  never(() => schedule({ noon: 0 }))
+  never(() => events.pipe(joinWithin(online, 5, (a, b) => a.params.device === b.params.device)))
+  // @ts-expect-error: what is on or off has no type
+  never(() => events.pipe(joinWithin(online, 5, (a, b) => a.payload.type === b.payload.type)))
+  const then = () => []
+  never(() => events.pipe(ask(from, ({ params }) => params.device, { intent: 'a.b' }, { within: 5, then })))
+  // @ts-expect-error: the id is given by ask
+  never(() => events.pipe(ask(from, 'a', { intent: 'a.b', id: 'mine' }, { within: 5, then })))
+  // @ts-expect-error: how long to wait must be said
+  never(() => events.pipe(ask(from, 'a', { intent: 'a.b' }, { then })))
+  const wait = { within: 5, then: ({ status }: Answer) => (status === 'denied' ? [] : message('safety/stop', {}, {})) }
+  never(() => events.pipe(ask(from, 'a', { intent: 'a.b' }, wait)))
+  // @ts-expect-error: an answer has no colour
+  never(() => events.pipe(ask(from, 'a', { intent: 'a.b' }, { within: 5, then: ({ colour }) => colour })))
+  expect(true).toBe(true)
+})
+
 test('a plugin hears and says only what it declares', () => {
   const declared = {
     id: 'x',
@@ -167,10 +217,14 @@ const complaints = (texts: Record<string, string>): Record<string, string[]> => 
   return told
 }
 
-test('a flow sees nothing of node: no process, no network, no timers, no files', () => {
+test('a flow sees nothing of node, and what does not fit is said in words that name it', () => {
   const head = "import { map } from 'rxjs'\nimport { flow, message } from '#hub'\n"
   const saying = (expression: string) =>
     `${head}export default flow((from) => from('devices/{device}/event').pipe(map(({ params }) => message('devices/{device}/event', params, { type: 'x', v: ${expression} }))))\n`
+  const more = "import { map } from 'rxjs'\nimport { flow, message, z } from '#hub'\n"
+  const filling = (topic: string, field: string, out: string) =>
+    `${more}export default flow({ params: { above: z.number().default(1) } }, (from, { above }) => from('${topic}').pipe(map(({ params, payload }) => ${out}${field})))\n`
+  const event = "message('devices/{device}/event', params, { type: 'x', above })"
   const gone = [
     'process',
     'Buffer',
@@ -189,9 +243,19 @@ test('a flow sees nothing of node: no process, no network, no timers, no files',
   const told = complaints({
     fine: saying('1'),
     files: `import fs from 'node:fs'\n${saying('fs')}`,
+    fits: filling('devices/{device}/event', '', event),
+    topic: filling('devices/{device}/evnt', '', event),
+    field: filling('devices/{device}/request', '', `(payload.itent, ${event})`),
+    output: filling('devices/{device}/event', '', "message('devices/{device}/request', params, { intnt: 'a.b' })"),
+    param: filling('devices/{device}/event', '', event).replace('{ above }) =>', '{ below }) =>'),
     ...Object.fromEntries(gone.map((name) => [`no_${name}`, saying(`typeof ${name} === 'x' || ${name}`)])),
   })
   expect(told['fine']).toEqual([])
   expect(told['files']?.join()).toContain("'node:fs'")
   for (const name of gone) expect(told[`no_${name}`]?.join(), name).toContain(`'${name}'`)
+  expect(told['fits']).toEqual([])
+  expect(told['topic']?.join()).toContain('\'"devices/{device}/evnt"\'')
+  expect(told['field']?.join()).toContain("'itent' does not exist")
+  expect(told['output']?.join()).toContain("'intnt' does not exist")
+  expect(told['param']?.join()).toContain("'below' does not exist")
 }, 60_000)
