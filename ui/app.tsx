@@ -9,7 +9,10 @@ import { Note } from './design/parts.tsx'
 import { Toasts } from './design/toast.tsx'
 import { MqttClients } from './health/clients.tsx'
 import { HealthParts } from './health/health.tsx'
-import { Flows } from './flow/list.tsx'
+import { FlowPage } from './flow/detail/page.tsx'
+import { FlowsPage } from './flow/page.tsx'
+import { flowOfPath } from './flow/path.ts'
+import { words } from './devices/value.ts'
 import { JarvisProvider } from './live/jarvis.tsx'
 import { Messages } from './messages/list.tsx'
 import { Claim } from './pages/claim.tsx'
@@ -20,6 +23,7 @@ import { go, usePath } from './pages/route.ts'
 import { Shell } from './pages/shell.tsx'
 import { useWallTheme } from './pages/theme.ts'
 import { Wall } from './pages/wall.tsx'
+import { ReplayPage } from './replay/page.tsx'
 import { Requests } from './requests/list.tsx'
 import { useTopics } from './live/jarvis.tsx'
 
@@ -37,12 +41,6 @@ const RequestsPage = () => {
   )
 }
 
-const FlowsPage = () => (
-  <div className="panel">
-    <Flows />
-  </div>
-)
-
 const HealthPage = () => (
   <div className="stack">
     <div className="panel">
@@ -51,6 +49,16 @@ const HealthPage = () => (
     <MqttClients />
   </div>
 )
+
+/** The pages of one flow; undefined where the path is none of them. */
+const flowPage = (path: string): { title: string; page: React.ReactNode } | undefined => {
+  const found = flowOfPath(path)
+  if (!found) return undefined
+  const { id, page } = found
+  return page === 'detail'
+    ? { title: words(id), page: <FlowPage key={id} id={id} /> }
+    : { title: 'Replay', page: <ReplayPage key={id} id={id} /> }
+}
 
 const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
   const wall = path === '/wall' || path.startsWith('/wall/')
@@ -64,10 +72,11 @@ const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
     '/flows': { title: 'Flows', page: <FlowsPage /> },
     '/hub': { title: 'Health', page: <HealthPage /> },
   }
-  const { title, page } = pages[path] ?? {
-    title: 'Not here',
-    page: <Note tone="warn">There is no page at {path}. Choose one from the list of pages.</Note>,
-  }
+  const { title, page } = pages[path] ??
+    flowPage(path) ?? {
+      title: 'Not here',
+      page: <Note tone="warn">There is no page at {path}. Choose one from the list of pages.</Note>,
+    }
   return (
     <Shell title={title} onLogout={onLogout}>
       {page}

@@ -1,100 +1,40 @@
 // The web app in a real browser against the fake hub: what a person does and sees, on phone, tablet and wall.
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { CLAIM_CODE, fakeHub, PERSON } from './testing/fake-hub.ts'
+import {
+  CHROMIUM,
+  eventually,
+  login,
+  lowestTarget,
+  openBrowser,
+  PHONE,
+  present,
+  SCREEN,
+  SIZES,
+  violations,
+} from './testing/browser.ts'
+import { CLAIM_CODE } from './testing/fake-hub.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-const present = existsSync(CHROMIUM)
-
-const root = fileURLToPath(new URL('.', import.meta.url))
-const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
-
-const PHONE = { width: 390, height: 844 }
-const TABLET = { width: 1024, height: 768 }
-const SCREEN = { width: 1920, height: 1080 }
-const DEADLINE = 10_000
-
-type Hub = Awaited<ReturnType<typeof fakeHub>>
-let dist = ''
-let browser: Browser
-const ends: (() => Promise<void>)[] = []
+let app: Awaited<ReturnType<typeof openBrowser>>
+const start: typeof app.start = (options) => app.start(options)
+const visit: typeof app.visit = (url, options) => app.visit(url, options)
+const open: typeof app.open = (hub, path, options) => app.open(hub, path, options)
 
 beforeAll(async () => {
-  if (!present) return
-  dist = mkdtempSync(join(tmpdir(), 'millrace-ui-'))
-  const vite = fileURLToPath(new URL('../node_modules/vite/bin/vite.js', import.meta.url))
-  execFileSync(process.execPath, [vite, 'build', root, '--outDir', dist, '--emptyOutDir', '--logLevel', 'error'], {
-    env: { NODE_ENV: 'production' },
-    timeout: 50_000,
-  })
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS })
+  if (present) app = await openBrowser()
 }, 60_000)
 
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
+  if (present) await app.end()
 })
 
 afterAll(async () => {
-  if (!present) return
-  await browser.close()
-  rmSync(dist, { recursive: true, force: true })
+  if (present) await app.close()
 }, 30_000)
 
-const start = async (options: Partial<Parameters<typeof fakeHub>[0]> = {}): Promise<Hub> => {
-  const hub = await fakeHub({ dist, ...options })
-  ends.push(hub.close)
-  return hub
-}
-
-/** A page that fails the test when a script fails or the content policy is broken. */
-const visit = async (url: string, options: BrowserContextOptions = {}): Promise<Page> => {
-  const context = await browser.newContext({ viewport: TABLET, serviceWorkers: 'block', ...options })
-  context.setDefaultTimeout(DEADLINE)
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) faults.push(message.text())
-  })
-  ends.push(async () => {
-    await context.close()
-    expect(faults).toEqual([])
-  })
-  await page.goto(url)
-  return page
-}
-
-const login = async (page: Page, { password = PERSON.password, stay = false } = {}): Promise<void> => {
-  await page.getByLabel('User name').fill(PERSON.username)
-  await page.getByLabel('Password').fill(password)
-  if (stay) await page.getByText('Stay signed in on this device').click()
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-}
-
-const open = async (hub: Hub, path = '/', options: BrowserContextOptions = {}): Promise<Page> => {
-  const page = await visit(`${hub.origin}${path}`, options)
-  await login(page)
-  await page.locator('.shell, .wall').waitFor()
-  return page
-}
-
 const card = (page: Page, id: string) => page.locator(`[data-device="${id}"]`)
-const eventually = { timeout: DEADLINE, interval: 50 }
 
 const title = present ? 'the web app' : `the web app (skipped: ${CHROMIUM} is missing. apt-get install chromium)`
 
@@ -425,43 +365,15 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     expect(measures.stop).toBeGreaterThanOrEqual(64)
   })
 
-  describe.each([
-    ['phone', PHONE],
-    ['tablet', TABLET],
-    ['screen', SCREEN],
-  ] as const)('%s', (_, viewport) => {
+  describe.each(SIZES)('%s', (_, viewport) => {
     test.each(['light', 'dark'] as const)('every page passes axe in the %s theme', async (colorScheme) => {
       const hub = await start()
       hub.state.rights.push('devices.manage')
       hub.ask('saw', 'saw.enable', {}, 'person:ada', 'c')
       const page = await visit(hub.origin, { viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
-      await page.addScriptTag({ content: axe })
       const check = async (where: string): Promise<void> => {
-        const broken = await page.evaluate(async () => {
-          const { violations } = await (
-            globalThis as unknown as {
-              axe: {
-                run(
-                  options: object,
-                ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>
-              }
-            }
-          ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-          return violations.map(
-            ({ id, nodes }) =>
-              `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary ?? ''}`).join('\n')}`,
-          )
-        })
-        expect(broken, where).toEqual([])
-        const narrowest = await page.evaluate(() =>
-          Math.min(
-            ...[...document.querySelectorAll('.button, .line-head, .card-title, .nav-item, .input, .check')]
-              .map((one) => one.getBoundingClientRect())
-              .filter(({ width }) => width > 0)
-              .map(({ height }) => height),
-          ),
-        )
-        expect(narrowest, `the lowest target of ${where}`).toBeGreaterThanOrEqual(48)
+        expect(await violations(page), where).toEqual([])
+        expect(await lowestTarget(page), `the lowest target of ${where}`).toBeGreaterThanOrEqual(48)
       }
       await page.getByLabel('User name').waitFor()
       await check('login')
@@ -477,11 +389,10 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
       await page.getByRole('dialog').getByText('Owner').waitFor()
       await check('drawer')
       await page.keyboard.press('Escape')
-      for (const path of ['/requests', '/messages', '/flows', '/hub', '/wall']) {
+      for (const path of ['/requests', '/messages', '/hub', '/wall']) {
         await page.goto(`${hub.origin}${path}`)
         await page.locator('.line, .tile').first().waitFor()
         if (path === '/hub') await client(page, 'prusa').waitFor()
-        await page.addScriptTag({ content: axe })
         await check(path)
         if (path !== '/hub') continue
         await page.getByRole('button', { name: 'Disconnect dust…' }).click()
@@ -500,7 +411,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     expect(await width()).toBe(320)
     await login(page)
     await page.locator('.shell').waitFor()
-    for (const path of ['/', '/requests', '/messages', '/flows', '/hub', '/wall']) {
+    for (const path of ['/', '/requests', '/messages', '/hub', '/wall']) {
       await page.goto(`${hub.origin}${path}`)
       await page.locator('.line, .tile').first().waitFor()
       if (path === '/hub') await client(page, 'prusa').waitFor()
@@ -524,11 +435,16 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
   })
 
   test('the first load stays under 300 kB', async () => {
-    const { readdirSync } = await import('node:fs')
     const { gzipSync } = await import('node:zlib')
-    const files = readdirSync(join(dist, 'assets')).filter((name) => !name.endsWith('.map'))
+    const html = readFileSync(join(app.dist, 'index.html'), 'utf8')
+    const files = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)
     expect(files.length).toBeGreaterThan(1)
-    const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(dist, 'assets', name))).length, 0)
+    const bytes = files.reduce((sum, path) => sum + gzipSync(readFileSync(join(app.dist, path))).length, 0)
     expect(bytes).toBeLessThan(300 * 1024)
+    // What only one page needs is not in it.
+    const script = files
+      .filter((path) => path.endsWith('.js'))
+      .map((path) => readFileSync(join(app.dist, path), 'utf8'))
+    expect(script.join('')).not.toContain('react-flow__')
   })
 })

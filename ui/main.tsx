@@ -7,6 +7,7 @@ import './design/tokens.css'
 import './design/base.css'
 import './design/controls.css'
 import './design/pages.css'
+import './design/flow.css'
 import './design/wall.css'
 
 applyTheme()

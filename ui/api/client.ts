@@ -7,7 +7,6 @@ import {
   readDevice,
   readDispatched,
   readError,
-  readFlow,
   readHealth,
   readItems,
   readJournalItem,
@@ -17,16 +16,21 @@ import {
   readStop,
   readToken,
 } from './read.ts'
+import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
+import { readReplay, readReplayId } from './read-replay.ts'
 import type {
   Claim,
   Clients,
   CommandItem,
   DeviceItem,
   Dispatched,
+  FlowDetail,
   FlowItem,
   HealthItem,
   JournalItem,
   Me,
+  PluginItem,
+  Replay,
   RightItem,
   StopAnswer,
 } from './types.ts'
@@ -38,6 +42,14 @@ export interface Caller {
   token(): string | undefined
   /** The hub no longer takes the token. */
   expired(): void
+}
+
+export interface ReplayWish {
+  flow: string
+  since: number
+  until: number
+  /** Other params than the flow runs with, to try them. */
+  params?: Record<string, unknown>
 }
 
 export interface Hub {
@@ -53,6 +65,15 @@ export interface Hub {
   why(seq: number): Promise<JournalItem[]>
   command(device: string, intent: string, payload?: Record<string, unknown>): Promise<Dispatched>
   stop(reason: string): Promise<StopAnswer>
+  flow(id: string): Promise<FlowDetail>
+  /** Gives a flow these params; it starts anew with them. A value that does not fit rejects, naming the field. */
+  flowParams(id: string, values: Record<string, unknown>): Promise<void>
+  plugins(): Promise<PluginItem[]>
+  /** Begins to run recorded messages through a flow; nothing is sent. Times in ms since 1970 by the hub's clock. */
+  startReplay(wish: ReplayWish): Promise<string>
+  replay(id: string): Promise<Replay>
+  /** Cancels a replay that runs, forgets one that ended. */
+  endReplay(id: string): Promise<void>
   /** Lets a flow that is quarantined, has ended or did not load run again. */
   release(flow: string): Promise<void>
   /** MQTT clients, those in trouble first; with `text`, those it is found in. */
@@ -102,8 +123,9 @@ export const hubApi = (caller: Caller): Hub => {
     throw problem
   }
 
-  const post = (path: string, body: unknown): Promise<unknown> =>
-    call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const send = (method: 'POST' | 'PUT', path: string, body: unknown): Promise<unknown> =>
+    call(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const post = (path: string, body: unknown): Promise<unknown> => send('POST', path, body)
 
   return {
     login: async (username, password) => {
@@ -129,6 +151,22 @@ export const hubApi = (caller: Caller): Hub => {
       return shaped(readDispatched(await post(path, payload === undefined ? { intent } : { intent, payload })), path)
     },
     stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
+    flow: async (id) => {
+      const path = `/api/flows/${encodeURIComponent(id)}`
+      return shaped(readFlowDetail(await call(path)), path)
+    },
+    flowParams: async (id, values) => void (await send('PUT', `/api/flows/${encodeURIComponent(id)}/params`, values)),
+    plugins: async () => readItems(await call('/api/plugins'), readPlugin),
+    startReplay: async ({ flow, since, until, params }) => {
+      const body = { flow, since: new Date(since).toISOString(), until: new Date(until).toISOString() }
+      const answer = await post('/api/replays', params === undefined ? body : { ...body, params })
+      return shaped(readReplayId(answer), '/api/replays')
+    },
+    replay: async (id) => {
+      const path = `/api/replays/${encodeURIComponent(id)}`
+      return shaped(readReplay(await call(path)), path)
+    },
+    endReplay: async (id) => void (await call(`/api/replays/${encodeURIComponent(id)}`, { method: 'DELETE' })),
     release: async (flow) => void (await post(`/api/flows/${encodeURIComponent(flow)}/release`, {})),
     clients: async ({ text = '', limit = 200 }) => {
       const query = new URLSearchParams({ limit: String(limit), ...(text === '' ? {} : { text }) })

@@ -7,7 +7,6 @@ import type {
   DeviceItem,
   Dispatched,
   ErrorBody,
-  FlowItem,
   HealthItem,
   HealthPart,
   HealthWord,
@@ -24,11 +23,12 @@ export type Json = Record<string, unknown>
 export const isRecord = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-const texts = (value: unknown): string[] =>
+/** Text, or undefined. The small readers below do the same for other kinds: what does not fit is left out, or 0. */
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+export const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []
-const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
-const record = (value: unknown): Json => (isRecord(value) ? value : {})
+export const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
+export const record = (value: unknown): Json => (isRecord(value) ? value : {})
 
 /** An instant in ms since 1970, from ISO 8601 or a number; 0 when there is none. */
 export const instant = (value: unknown): number => {
@@ -39,7 +39,7 @@ export const instant = (value: unknown): number => {
 }
 
 /** A record without the keys whose value is undefined, as exact optional types want it. */
-const optional = <K extends string>(fields: Record<K, string | undefined>): Partial<Record<K, string>> => {
+export const optional = <K extends string>(fields: Record<K, string | undefined>): Partial<Record<K, string>> => {
   const kept: Partial<Record<K, string>> = {}
   for (const key in fields) {
     const value = fields[key]
@@ -102,26 +102,6 @@ export const readCommand = (value: unknown): CommandItem | undefined => {
     expiresAt: instant(value['expiresAt']),
     correlationId: text(value['correlationId']) ?? '',
     ...optional({ reason: text(record(value['result'])['reason']) }),
-  }
-}
-
-export const readFlow = (value: unknown): FlowItem | undefined => {
-  if (!isRecord(value)) return undefined
-  const id = text(value['id'])
-  if (id === undefined) return undefined
-  return {
-    id,
-    status: text(value['status']) ?? 'unknown',
-    inputs: texts(value['inputs']),
-    outputs: texts(value['outputs']),
-    in: count(value['in']),
-    out: count(value['out']),
-    dropped: count(value['dropped']),
-    restarts: count(value['restarts']),
-    ...optional({
-      about: text(value['about']),
-      error: text(value['error']) ?? text(record(value['error'])['message']),
-    }),
   }
 }
 

@@ -41,6 +41,41 @@ export interface CommandItem {
   correlationId: string
 }
 
+export interface FlowError {
+  message: string
+  stack?: string
+  /** ms since 1970 by the hub's clock; 0 when it is not known. */
+  at: number
+  /** Such as `dust.ts:14`. */
+  place?: string
+}
+
+/** One topic a flow hears, with the queue in front of it. */
+export interface FlowEdge {
+  topic: string
+  filter: string
+  latest: boolean
+  /** What is kept when it is too slow: `newest only`, or how many before the oldest go. */
+  keeps: 'newest only' | number
+  in: number
+  dropped: number
+  depth: number
+  /** Messages per second. */
+  rate: number
+}
+
+export interface FlowParams {
+  schema: JsonSchema
+  values: Record<string, unknown>
+}
+
+/** A version on disk that does not run (yet): the old one goes on. */
+export interface NewerFlow {
+  version: string
+  state: 'checking' | 'rejected'
+  error?: { message: string; place?: string }
+}
+
 export interface FlowItem {
   id: string
   status: string
@@ -51,7 +86,92 @@ export interface FlowItem {
   out: number
   dropped: number
   restarts: number
+  version: string
+  /** ms since 1970 by the hub's clock, as the other times. */
+  startedAt?: number
+  error?: FlowError
+  edges: FlowEdge[]
+  /** Messages per second; missing where the hub does not tell. */
+  rateIn?: number
+  rateOut?: number
+  /** From a message's stamp to its output. */
+  delayMs?: { p50: number; p99: number }
+  /** What it remembers was made good only as far as the journal reaches. */
+  approximate?: { why: string; since: number }
+  /** It uses more than its share of time and runs in its own lane. */
+  slow: boolean
+  params?: FlowParams
+  newer?: NewerFlow
+}
+
+export interface FlowMessage {
+  seq: number
+  at: number
+  topic: string
+  payload: unknown
+  cause?: number
+}
+
+export interface FlowDetail extends FlowItem {
+  source: string
+  kept: { key: string; value: unknown }[]
+  runSince?: number
+  recentIn: FlowMessage[]
+  recentOut: FlowMessage[]
+}
+
+export const ROW_KINDS = ['same', 'changed', 'only then', 'only now', 'unanswered then'] as const
+export type RowKind = (typeof ROW_KINDS)[number]
+
+/** One decision, as it was taken then and would be taken now. */
+export interface ReplayRow {
+  at: number
+  seq?: number
+  cause: number
+  topic: string
+  kind: RowKind
+  then?: unknown
+  now?: unknown
+  /** After the first difference: the recorded world is no longer what would have happened. */
+  beyond: boolean
+}
+
+export interface ReplayReport {
+  version: string
+  since: number
+  until: number
+  exact: boolean
+  /** Why it is not exact. */
+  why?: string
+  messages: number
+  tookMs: number
+  thenCount: number
+  nowCount: number
+  same: number
+  /** How many differ in all, also beyond the rows told. */
+  different: number
+  firstDifference?: { at: number; cause: number }
+  rows: ReplayRow[]
+}
+
+export interface Replay {
+  id: string
+  flow: string
+  state: 'running' | 'done' | 'cancelled' | 'failed'
+  /** 0 to 1. */
+  progress: number
+  messages: number
   error?: string
+  report?: ReplayReport
+}
+
+export interface PluginItem {
+  id: string
+  title: string
+  status: string
+  /** Topics it reads and writes, without the prefix. */
+  handles: string[]
+  publishes: string[]
 }
 
 export interface JournalItem {

@@ -1,13 +1,14 @@
-// The flows that run: health, what goes in and out, and what is wrong with which.
+// The flows as a list: health, what goes in and out, and what is wrong with which.
 import type { FlowItem } from '../api/types.ts'
-import { sentence } from '../api/problem.ts'
-import { Badge, type Tone } from '../design/badge.tsx'
-import { Button } from '../design/button.tsx'
+import type { Tone } from '../design/badge.tsx'
 import { Empty, Note } from '../design/parts.tsx'
-import { tell } from '../design/toast.tsx'
 import { numberText, words } from '../devices/value.ts'
 import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
-import { flowTone } from './tone.ts'
+import { To } from '../pages/shell.tsx'
+import { flowPath } from './path.ts'
+import { Release } from './release.tsx'
+import { errorWords, Remarks, StatusBadge } from './state.tsx'
+import { byTrouble, RELEASABLE, remarks } from './tone.ts'
 
 const Count = ({ name, value, tone }: { name: string; value: number; tone?: Tone }) => (
   <div>
@@ -28,31 +29,22 @@ const Topics = ({ title, topics }: { title: string; topics: readonly string[] })
   )
 }
 
-/** What a person can let run again. */
-const RELEASABLE: readonly string[] = ['quarantined', 'ended', 'failed to load']
-
-const Release = ({ id }: { id: string }) => {
-  const { hub, me, refetch } = useJarvisContext()
-  if (!me.rights.includes('devices.manage')) return null
-  const release = (): void => {
-    hub.release(id).then(refetch, (error: unknown) => tell(sentence(error)))
-  }
-  return (
-    <div className="row">
-      <Button onPress={release}>Let it run again</Button>
-    </div>
-  )
-}
-
 const Flow = ({ flow, brief }: { flow: FlowItem; brief: boolean }) => (
   <li className={`line flow${brief ? ' brief' : ''}`} data-flow={flow.id}>
     <div className="flow-head">
       <div className="line-main">
-        <strong className="cut">{words(flow.id)}</strong>
+        <To path={flowPath(flow.id)} className="flow-name cut">
+          {words(flow.id)}
+        </To>
         {!brief && flow.about !== undefined && <span className="small soft">{flow.about}</span>}
       </div>
-      <Badge tone={flowTone(flow)}>{words(flow.status)}</Badge>
+      <StatusBadge flow={flow} />
     </div>
+    {!brief && remarks(flow).length > 0 && (
+      <div className="row">
+        <Remarks flow={flow} />
+      </div>
+    )}
     <dl className="counts">
       <Count name="in" value={flow.in} />
       <Count name="out" value={flow.out} />
@@ -61,26 +53,26 @@ const Flow = ({ flow, brief }: { flow: FlowItem; brief: boolean }) => (
     </dl>
     {!brief && <Topics title="hears" topics={flow.inputs} />}
     {!brief && <Topics title="says" topics={flow.outputs} />}
-    {flow.error !== undefined && <p className="small reason">{flow.error}</p>}
-    {!brief && RELEASABLE.includes(flow.status) && <Release id={flow.id} />}
+    {flow.error !== undefined && <p className="small reason">{errorWords(flow.error)}</p>}
+    {!brief && RELEASABLE.includes(flow.status) && (
+      <div className="row">
+        <Release id={flow.id} />
+      </div>
+    )}
   </li>
 )
 
-const rank: Record<Tone, number> = { bad: 0, warn: 1, idle: 2, good: 3 }
+export const FlowLines = ({ flows, brief = false }: { flows: readonly FlowItem[]; brief?: boolean }) => (
+  <ul className="lines">
+    {flows.map((flow) => (
+      <Flow key={flow.id} flow={flow} brief={brief} />
+    ))}
+  </ul>
+)
 
-/** The flows, those in trouble first. */
-export const Flows = ({ brief = false, limit = Infinity }: { brief?: boolean; limit?: number }) => {
-  const { workshop, problems, readAt } = useJarvisContext()
-  useTopics(['hub/flows'])
-  const flows = [...workshop.flows].sort((a, b) => rank[flowTone(a)] - rank[flowTone(b)] || a.id.localeCompare(b.id))
-  if (flows.length > 0)
-    return (
-      <ul className="lines">
-        {flows.slice(0, limit).map((flow) => (
-          <Flow key={flow.id} flow={flow} brief={brief} />
-        ))}
-      </ul>
-    )
+/** Why there is nothing to show, or that it is still being read. */
+export const NoFlows = () => {
+  const { problems, readAt } = useJarvisContext()
   if (problems['flows'] !== undefined)
     return (
       <Note tone="warn">{problems['flows'] === 'forbidden' ? 'Your role may not read flows.' : problems['flows']}</Note>
@@ -92,4 +84,12 @@ export const Flows = ({ brief = false, limit = Infinity }: { brief?: boolean; li
       soon as it is saved.
     </Empty>
   )
+}
+
+/** The flows in brief, those in trouble first, for the page Now. */
+export const Flows = ({ limit = Infinity }: { limit?: number }) => {
+  const { workshop } = useJarvisContext()
+  useTopics(['hub/flows'])
+  const flows = [...workshop.flows].sort(byTrouble)
+  return flows.length === 0 ? <NoFlows /> : <FlowLines flows={flows.slice(0, limit)} brief />
 }

@@ -1,6 +1,8 @@
 // What the app knows of the workshop, and how each answer and each message changes it. Pure; times in ms by this device's clock.
-import { isRecord, readDevice, readFlow, readHealth, readItems, type Json } from '../api/read.ts'
+import { readFlow } from '../api/read-flow.ts'
+import { isRecord, readDevice, readHealth, readItems, type Json } from '../api/read.ts'
 import type { CommandItem, DeviceItem, FlowItem, HealthItem, JournalItem } from '../api/types.ts'
+import { withKnown } from '../flow/known.ts'
 import { nextCadence } from './age.ts'
 import { fromCommand, heard, merge, type RequestView } from './request.ts'
 import { deviceTopic } from './topic.ts'
@@ -192,7 +194,8 @@ export const withMessage = (workshop: Workshop, message: HeardMessage): Workshop
     next = ['request', 'cmd', 'ack', 'result'].includes(leaf)
       ? withRequestMessage(workshop, device.device, leaf, message)
       : withDeviceMessage(workshop, device.device, leaf, message)
-  } else if (topic === 'hub/flows') next = { ...workshop, flows: readItems(payload, readFlow) }
+  } else if (topic === 'hub/flows')
+    next = { ...workshop, flows: withKnown(workshop.flows, readItems(payload, readFlow)) }
   else if (topic === 'hub/health') next = { ...workshop, health: readHealth(payload) ?? workshop.health }
   if (retained) return next
   return { ...next, messages: [{ key: `m${n}`, at, topic, payload }, ...next.messages].slice(0, KEEP.messages) }

@@ -41,15 +41,26 @@ const Row = ({ message, onOpen }: { message: MessageView; onOpen: (message: Mess
   </li>
 )
 
+/** Messages as lines; pressing one is for the caller to answer. */
+export const MessageLines = ({
+  messages,
+  onOpen,
+}: {
+  messages: readonly MessageView[]
+  onOpen: (message: MessageView) => void
+}) => (
+  <ul className="lines">
+    {messages.map((message) => (
+      <Row key={message.key} message={message} onOpen={onOpen} />
+    ))}
+  </ul>
+)
+
 const Rows = ({ messages }: { messages: readonly MessageView[] }) => {
   const [open, setOpen] = useState<MessageView | undefined>(undefined)
   return (
     <>
-      <ul className="lines">
-        {messages.map((message) => (
-          <Row key={message.key} message={message} onOpen={setOpen} />
-        ))}
-      </ul>
+      <MessageLines messages={messages} onOpen={setOpen} />
       <WhyDrawer message={open} onClose={() => setOpen(undefined)} />
     </>
   )
@@ -132,10 +143,16 @@ const ByTopic = ({ filter, held, onShown }: ListProps) => {
   )
 }
 
+/** A topic in the address (`/messages?topic=…`), so that other pages can lead here. */
+const topicOfQuery = (): string => {
+  const topic = new URLSearchParams(location.search).get('topic') ?? ''
+  return filterProblem(topic) === undefined ? topic : 'devices/#'
+}
+
 /** Messages by topic. */
 export const Messages = () => {
-  const [filter, setFilter] = useState('devices/#')
-  const [typed, setTyped] = useState('devices/#')
+  const [filter, setFilter] = useState(topicOfQuery)
+  const [typed, setTyped] = useState(filter)
   const [held, setHeld] = useState<readonly MessageView[] | undefined>(undefined)
   const shown = useRef<readonly MessageView[]>([])
   const keep = useCallback((messages: readonly MessageView[]) => {

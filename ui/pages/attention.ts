@@ -2,6 +2,7 @@
 import type { DeviceView, Workshop } from '../live/state.ts'
 import { words } from '../devices/value.ts'
 import { flowTone } from '../flow/tone.ts'
+import { flowPath } from '../flow/path.ts'
 
 export interface Concern {
   key: string
@@ -31,8 +32,8 @@ export const concerns = (workshop: Workshop): Concern[] => {
     })
   for (const flow of workshop.flows) {
     if (flowTone(flow) !== 'bad') continue
-    const text = `Flow ${words(flow.id).toLowerCase()} is ${flow.status}${flow.error === undefined ? '' : `: ${flow.error}`}`
-    list.push({ key: `flow-${flow.id}`, tone: 'bad', text, path: '/flows' })
+    const text = `Flow ${words(flow.id).toLowerCase()} is ${flow.status}${flow.error === undefined ? '' : `: ${flow.error.message}`}`
+    list.push({ key: `flow-${flow.id}`, tone: 'bad', text, path: flowPath(flow.id) })
   }
   const offline = [...workshop.devices.values()].filter(({ online }) => !online)
   if (offline.length > 0) list.push({ key: 'offline', tone: 'warn', text: `Offline: ${names(offline)}` })

@@ -154,7 +154,7 @@ export const Now = () => {
             <Requests limit={5} />
           </Side>
           <Side title="Flows" path="/flows">
-            <Flows brief limit={6} />
+            <Flows limit={6} />
           </Side>
           <Side title="Last messages" path="/messages">
             {problems['messages'] === 'forbidden' && (

@@ -36,7 +36,7 @@ export const To = ({ path, children, className }: { path: string; children: Reac
 
 const Nav = () => {
   const path = usePath()
-  const here = path === '/dashboard' ? '/' : path
+  const here = path === '/dashboard' ? '/' : path.startsWith('/flows/') ? '/flows' : path
   return (
     <nav className="nav" aria-label="Pages">
       {PLACES.map((place) => (

@@ -7,7 +7,10 @@ import websocket from '@fastify/websocket'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { matches } from '../live/topic.ts'
 import { fakeLine } from './fake-mqtt.ts'
-import { clients, flows, health, workshop } from './world.ts'
+import { flowRoutes } from './fake-flows.ts'
+import { fakeReplays } from './fake-replays.ts'
+import { flows, manyFlows } from './flows.ts'
+import { clients, health, workshop } from './world.ts'
 
 export const PERSON = { username: 'ada', password: 'correct horse battery' }
 export const CLAIM_CODE = 'MILL-7F3K-Q2'
@@ -23,6 +26,8 @@ interface Options {
   claimed?: boolean
   /** No device, flow or message yet. */
   empty?: boolean
+  /** So many flows instead of the few with a story. */
+  flows?: number
   /** Publish new readings this often, in ms. */
   tick?: number
   port?: number
@@ -30,7 +35,16 @@ interface Options {
   expiresIn?: number
 }
 
-interface Entry {
+/** Answers with the hub's error body. */
+export type Refuse = (
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string,
+  details?: object,
+) => FastifyReply
+
+export interface Entry {
   seq: number
   at: string
   topic: string
@@ -58,7 +72,7 @@ const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(don
 
 export const fakeHub = async (options: Options) => {
   const devices = options.empty === true ? [] : workshop()
-  const running = options.empty === true ? [] : flows()
+  const running = options.empty === true ? [] : options.flows === undefined ? flows() : manyFlows(options.flows)
   const mqtt = options.empty === true ? [] : clients()
   const journal: Entry[] = []
   const commands: Command[] = []
@@ -113,7 +127,12 @@ export const fakeHub = async (options: Options) => {
   }
   for (const { id, online } of devices) if (online) sayState(id)
   line.publish(`${PREFIX}/hub/health`, options.empty === true ? { status: 'healthy', parts: [] } : health(), true)
-  line.publish(`${PREFIX}/hub/flows`, { items: running }, true)
+  const tellFlows = (): void => {
+    // The list on the topic leaves out the sentence and the schema of the params.
+    const items = running.map(({ about: _about, params: _params, ...rest }) => rest)
+    line.publish(`${PREFIX}/hub/flows`, { items }, true)
+  }
+  tellFlows()
 
   const effect = (id: string, intent: string): void => {
     const device = devices.find((one) => one.id === id)
@@ -194,13 +213,7 @@ export const fakeHub = async (options: Options) => {
   await app.register(websocket, { options: { handleProtocols: (names) => (names.has('mqtt') ? 'mqtt' : false) } })
   await app.register(files, { root: options.dist, index: 'index.html' })
 
-  const error = (
-    reply: FastifyReply,
-    status: number,
-    code: string,
-    message: string,
-    details: object = {},
-  ): FastifyReply =>
+  const error: Refuse = (reply, status, code, message, details = {}) =>
     reply
       .code(status)
       .send({ error: { code, message, details, correlation_id: 'c-1', timestamp: new Date().toISOString() } })
@@ -251,7 +264,8 @@ export const fakeHub = async (options: Options) => {
   app.get('/api/devices', async () => ({
     items: devices.map((device) => ({ ...device, owner: `device:${device.id}`, lastSeen: seen.get(device.id) ?? 0 })),
   }))
-  app.get('/api/flows', async () => ({ items: running }))
+  flowRoutes({ app, running, journal, error, prefix: PREFIX, changed: () => tellFlows() })
+  const replays = fakeReplays({ app, running, journal, error })
   app.get<{ Querystring: { text?: string; limit?: string } }>('/api/broker/clients', async ({ query }) => {
     state.clientReads += 1
     const text = (query.text ?? '').toLowerCase()
@@ -367,6 +381,9 @@ export const fakeHub = async (options: Options) => {
     journal,
     commands,
     mqtt,
+    flows: running,
+    replays,
+    tellFlows,
     say,
     sayState,
     ask,

@@ -159,44 +159,6 @@ export const workshop = (): FakeDevice[] => [
   },
 ]
 
-export const flows = () => [
-  {
-    id: 'dust-starts-extractor',
-    status: 'running',
-    about:
-      'Dust above the limit for ten seconds starts the extractor, and stops it five minutes after the air is clean.',
-    inputs: ['devices/{device}/state'],
-    outputs: ['devices/{device}/request'],
-    in: 18_422,
-    out: 12,
-    dropped: 0,
-    restarts: 0,
-  },
-  {
-    id: 'door-open-too-long',
-    status: 'running',
-    about: 'A door open for five minutes is told to everyone.',
-    inputs: ['devices/{device}/state'],
-    outputs: ['safety/events/{event}'],
-    in: 2904,
-    out: 3,
-    dropped: 0,
-    restarts: 0,
-  },
-  {
-    id: 'hot-iron-left-on',
-    status: 'quarantined',
-    about: 'An iron hot and still for twenty minutes is turned off.',
-    inputs: ['devices/{device}/state'],
-    outputs: ['devices/{device}/request'],
-    in: 311,
-    out: 0,
-    dropped: 4,
-    restarts: 5,
-    error: "Cannot read 'tip' of undefined (hot-iron-left-on.ts:14). Mend it and save; saving releases it.",
-  },
-]
-
 export interface FakeClient {
   clientId: string
   principal: string
