@@ -53,7 +53,7 @@ export const outgoing = (context: Context) => {
       for (const waiting of places) {
         at = waiting.id
         if (!queue.has(waiting)) continue
-        const packet = await contentOf(waiting)
+        const packet = waiting.packet ?? (await contentOf(waiting))
         if (packet === undefined || !queue.has(waiting)) continue
         queue.number(waiting, packet)
         yield sentForm(waiting, packet)

@@ -67,8 +67,7 @@ const fillNow = async (context: Context, session: Session): Promise<void> => {
  */
 export const ahead = (context: Context, session: Session): ((waiting: Waiting) => Promise<Packet | undefined>) => {
   let read = new Map<number, Packet>()
-  return async ({ id, packet }) => {
-    if (packet !== undefined) return packet
+  return async ({ id }) => {
     if (!read.has(id)) {
       const rows = await context.writing.read(session.id, id - 1, pageOf(context))
       read = new Map(rows.map((row) => [row.id, packetOf(row)]))
