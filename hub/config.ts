@@ -147,8 +147,28 @@ export const fileSettings = z.strictObject({
     .prefault({}),
   flows: z
     .strictObject({
-      heapMiB: bounded(64, 16_384, 256, "Memory of the flows' process"),
-      stuckSeconds: bounded(1, 600, 10, 'The process is replaced when it does not answer for this long'),
+      heapMiB: bounded(64, 16_384, 256, "Objects in the flows' process may take this much memory"),
+      memoryMiB: bounded(
+        192,
+        65_536,
+        512,
+        'The process is replaced, and the flow that took most is quarantined, beyond this',
+      ),
+      turnMs: bounded(50, 60_000, 500, 'CPU time of one turn of a flow, in ms; beyond it the flow is quarantined'),
+      stuckSeconds: bounded(1, 600, 5, 'The process is replaced when it does not answer for this long'),
+      historyMessages: bounded(
+        0,
+        1_000_000_000,
+        2_000_000,
+        'A flow that is interrupted hears at most this many messages again to be what it was; beyond them it is warmed up and shown as approximate',
+      ),
+      historyDays: bounded(0, 3650, 7, 'The same in age'),
+      reloadsPerProcess: bounded(
+        1,
+        100_000,
+        100,
+        'After so many reloads the process is replaced by a fresh one, without a loss',
+      ),
     })
     .prefault({}),
 })

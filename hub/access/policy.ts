@@ -12,6 +12,7 @@ export const rights = {
   'devices.manage': builders,
   'safety.stop': everyone,
   'flows.read': everyone,
+  'flows.manage': builders,
   'journal.read': keepers,
   'audit.read': keepers,
   'errors.read': everyone,

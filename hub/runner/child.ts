@@ -13,6 +13,7 @@ import { topicTable, type TopicTable } from '../topics/table.ts'
 import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item } from './frame.ts'
 import { FlowHost } from './host.ts'
 import { ANSWER_HEAD, type ChildEvent, Control, FROM_CHILD, type Setup, type Thrown, TO_CHILD } from './protocol.ts'
+import { type Busy, openBooks } from './accounts.ts'
 import { seal } from './seal.ts'
 import { loadTopicTables } from './topic-files.ts'
 
@@ -20,7 +21,8 @@ const HUB_FD = 3
 const FLUSH_BYTES = 256 * 1024
 /** Leaves room in a frame for what is told of failures. */
 const ANSWER_BYTES = FRAME_LIMIT - 2 ** 20
-const RSS_EVERY_MS = 1000
+/** A batch is answered at least this often. */
+const ANSWER_MS = 50
 const HUB_URL = new URL('../streams/hub.ts', import.meta.url).href
 
 // No code from strings in this process, so no compiled schemas.
@@ -33,12 +35,21 @@ const socket = new net.Socket({ fd: HUB_FD })
 
 const main = (setup: Setup, table: TopicTable): Peer => {
   const out = new FrameWriter()
+  const books = openBooks({ ...setup, now: real.now })
   const flowsUrl = `${pathToFileURL(setup.flowsDir).href.replace(/\/$/, '')}/`
-  const files = new Map<number, string>()
+  const loaded = new Map<number, { url: string; name: string }>()
   const retained = new Map<number, Item[]>()
+  /** What each flow keeps, as far as the hub was told. */
+  const kept = new Map<number, Record<string, unknown>>()
   const done = { items: 0, at: 0 }
-  const now = () => Math.max(setup.at, done.at)
-  let rss = { bytes: process.memoryUsage.rss(), at: real.now() }
+  const laned = new Map<number, number>()
+  /** Texts of flows that are being loaded, by URL. */
+  const sources = new Map<string, string>()
+  /** The longest wait of each flow that the hub knows of. */
+  const waits = new Map<number, number>()
+  /** History runs: what is wrong in it was told before. */
+  let isPast = false
+  let answeredAt = real.now()
 
   // A frame is begun by whoever writes first and sealed after the work, so that its acknowledgement covers exactly its outputs.
   const open = () => {
@@ -47,8 +58,24 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   }
   const answer = () => {
     open()
-    if (real.now() - rss.at > RSS_EVERY_MS) rss = { bytes: process.memoryUsage.rss(), at: real.now() }
-    socket.write(out.front(done.items, done.at, host.next, rss.bytes).take())
+    const period = books.period()
+    if (period !== undefined) tellOf(period)
+    answeredAt = real.now()
+    socket.write(out.front(done.items, done.at, host.next, books.rss).take())
+  }
+  /** A batch that takes long is answered in parts: silence is for those that are stuck. */
+  const answerInTime = () => {
+    if (out.size > FLUSH_BYTES || real.now() - answeredAt > ANSWER_MS) answer()
+  }
+  /** Once a second: who took much time, and whose waits have grown. */
+  const tellOf = (period: Busy[]) => {
+    for (const busy of period) tell({ event: 'busy', ...busy })
+    for (const flow of loaded.keys()) {
+      const ms = host.view(flow)?.longest ?? 0
+      if (ms <= (waits.get(flow) ?? 0)) continue
+      waits.set(flow, ms)
+      tell({ event: 'waits', flow, ms })
+    }
   }
   const tell = (event: ChildEvent) => void open().u8(FROM_CHILD.event).text(JSON.stringify(event))
   const tellLater = (event: ChildEvent) => {
@@ -56,42 +83,74 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     real.setImmediate(() => out.size > 0 && answer())
   }
 
-  const marker = setup.markerFd
-  const marked = Buffer.alloc(4)
-  const mark = (flow: number) => {
-    if (marker === undefined) return
-    marked.writeInt32LE(flow)
-    fs.writeSync(marker, marked, 0, 4, 0)
-  }
-
-  const host = new FlowHost(table, {
-    output: (output) => {
-      if (out.size + output.payload.length > ANSWER_BYTES)
-        throw new Error('the flows together said too much in answer to one message')
-      open().u8(FROM_CHILD.output).output(output)
+  const host = new FlowHost(
+    table,
+    {
+      output: (output) => {
+        if (out.size + output.payload.length > ANSWER_BYTES)
+          throw new Error('the flows together said too much in answer to one message')
+        open().u8(FROM_CHILD.output).output(output)
+      },
+      kept: ({ flow, n, at, cause, key, value }) => {
+        const mine = kept.get(flow) ?? {}
+        if (value === undefined) Reflect.deleteProperty(mine, key)
+        else mine[key] = value
+        kept.set(flow, mine)
+        tell({ event: 'kept', flow, n, at, cause, key, value })
+      },
+      setAside: ({ flow, key, value, constraint }) => {
+        Reflect.deleteProperty(kept.get(flow) ?? {}, key)
+        tell({ event: 'setAside', flow, key, value, constraint })
+      },
+      failed: (flow, error, cause) => tellLater({ event: 'failed', flow, cause, ...thrown(error, flowsUrl) }),
+      ended: (flow) => tellLater({ event: 'ended', flow }),
+      bad: ({ seq, topic, origin }, { field, constraint }) =>
+        isPast || tell({ event: 'bad', seq, topic, origin, field, constraint }),
+      turn: books.turn,
     },
-    failed: (flow, error, cause) => tellLater({ event: 'failed', flow, cause, ...thrown(error, flowsUrl) }),
-    kept: () => {},
-    setAside: () => {},
-    ended: (flow) => tellLater({ event: 'ended', flow }),
-    bad: ({ seq, topic, origin }, { field, constraint }) =>
-      tell({ event: 'bad', seq, topic, origin, field, constraint }),
-    ...(marker === undefined ? {} : { turn: mark }),
-  })
+    setup.site,
+  )
 
-  const load = async ({ flow, file, version }: Extract<Control, { do: 'load' }>) => {
+  const load = async ({ flow, name, file, version, source, at, params }: Extract<Control, { do: 'load' }>) => {
     const url = pathToFileURL(file).href
-    files.set(flow, url)
-    mark(flow)
+    loaded.set(flow, { url, name })
+    books.loading(flow)
     try {
-      const module: unknown = await within(setup.loadMs, import(`${url}?v=${version}`))
+      const module: unknown = await within(setup.loadMs, importText(`${url}?v=${version}`, source))
       const define = (module as { default?: unknown }).default
       if (typeof define !== 'function')
         throw new Error('it has no default export that is a flow: export default flow((from) => …)')
-      tell({ event: 'loaded', flow, inputs: host.define(flow, define as Flow, { at: now() }).inputs })
+      tell({ event: 'loaded', flow, ...host.define(flow, define as Flow, { at, params }) })
     } catch (error) {
+      loaded.delete(flow)
       tell({ event: 'unloadable', flow, ...thrown(error, flowsUrl, url) })
     }
+    books.idle()
+  }
+
+  const importText = (url: string, source: string): Promise<unknown> => {
+    sources.set(url, source)
+    return import(url).finally(() => sources.delete(url))
+  }
+
+  const stop = (flow: number) => {
+    host.stop(flow)
+    books.forget(flow)
+    for (const one of [loaded, retained, kept, laned, waits]) one.delete(flow)
+  }
+
+  const start = (order: Extract<Control, { do: 'start' }>) => {
+    const { flow, at, since, mutedTo, silent, replaces } = order
+    const begins = replaces === undefined ? order.kept : (kept.get(replaces) ?? {})
+    if (replaces !== undefined) stop(replaces)
+    kept.set(flow, { ...(order.keptNow ?? begins) })
+    // Told first: what it says at once comes after.
+    tell({ event: 'started', flow, kept: begins })
+    const items = retained.get(flow) ?? []
+    retained.delete(flow)
+    host.apart(flow, order.apart)
+    const name = loaded.get(flow)?.name ?? ''
+    host.start(flow, { at, since, retained: items, kept: begins, mutedTo: silent ? Infinity : mutedTo, name })
   }
 
   const obey = (control: Control): Promise<void> | void => {
@@ -99,25 +158,52 @@ const main = (setup: Setup, table: TopicTable): Peer => {
       case 'load':
         return load(control)
       case 'start':
-        host.start(control.flow, {
-          at: now(),
-          since: control.since,
-          n: control.n,
-          retained: retained.get(control.flow) ?? [],
-        })
-        retained.delete(control.flow)
-        return
+        return start(control)
       case 'stop':
-        return host.stop(control.flow)
-      case 'quiet':
-        throw new Error('nobody is silenced as a whole: each flow is muted where it starts')
+        return stop(control.flow)
+      case 'apart':
+        return host.apart(control.flow, control.on)
+      case 'speak': {
+        host.speak(control.flow)
+        const view = host.view(control.flow)
+        return tell({ event: 'speaks', flow: control.flow, n: view?.n ?? 0, at: view?.at ?? 0 })
+      }
+      case 'mark':
+        return books.markAll(control.all)
       case 'setup':
         throw new Error('this process is set up already')
     }
   }
 
+  const lane = (read: FrameReader) => {
+    const flow = read.u32()
+    isPast = read.u8() === 1
+    const before = real.now()
+    let count = laned.get(flow) ?? 0
+    while (!read.done) {
+      host.takeFor(flow, read.item())
+      count++
+      if (out.size > FLUSH_BYTES || real.now() - answeredAt > ANSWER_MS) {
+        open()
+          .u8(FROM_CHILD.lane)
+          .u32(flow)
+          .f64(count)
+          .f64(real.now() - before)
+        answer()
+      }
+    }
+    isPast = false
+    laned.set(flow, count)
+    open()
+      .u8(FROM_CHILD.lane)
+      .u32(flow)
+      .f64(count)
+      .f64(real.now() - before)
+  }
+
   const take = (body: Buffer): Promise<void> | void => {
     const read = new FrameReader(body)
+    open()
     switch (read.u8()) {
       case TO_CHILD.items:
         while (!read.done) {
@@ -126,11 +212,12 @@ const main = (setup: Setup, table: TopicTable): Peer => {
           host.take(item)
           done.items++
           done.at = item.at
-          if (out.size > FLUSH_BYTES) answer()
+          answerInTime()
         }
         return
+      case TO_CHILD.lane:
+        return lane(read)
       case TO_CHILD.control:
-        open()
         return obey(Control.parse(JSON.parse(read.text())))
       case TO_CHILD.retained: {
         const flow = read.u32()
@@ -147,7 +234,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   /** A throw between turns: a promise of some flow. Named by the file in its stack. */
   const stray = (error: unknown) => {
     const what = thrown(error, flowsUrl)
-    const culprit = [...files].find(([, url]) => what.stack?.includes(url))?.[0]
+    const culprit = [...loaded].find(([, { url }]) => what.stack?.includes(url))?.[0]
     if (culprit === undefined) return tellLater({ event: 'stray', ...what })
     host.stop(culprit)
     tellLater({ event: 'failed', flow: culprit, cause: 0, ...what })
@@ -157,12 +244,12 @@ const main = (setup: Setup, table: TopicTable): Peer => {
 
   realm.at = setup.at
   ownTime()
-  seal(flowsUrl, HUB_URL)
+  seal(flowsUrl, HUB_URL, sources)
   tell({ event: 'ready' })
   return {
     take,
     answered: () => {
-      mark(-1)
+      books.idle()
       answer()
     },
   }

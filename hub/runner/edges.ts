@@ -5,20 +5,25 @@ import { Fifo } from './fifo.ts'
 import { type Item, tickAt } from './frame.ts'
 import type { Input } from './host.ts'
 
-/** A run of messages that an edge did not get. */
+/** A run of messages that an edge did not get: all of its topic from one seq to another. */
 export interface Gap {
   flow: number
+  /** Number of the edge. */
+  edge: number
   topic: string
   from: number
   to: number
   count: number
 }
 
+/** What an edge got and did not get, on whichever line it stood. */
 export interface EdgeCounts {
   in: number
   dropped: number
-  depth: number
 }
+
+/** By number of the edge. */
+export type Accounts = Map<number, EdgeCounts>
 
 interface Edge {
   readonly flow: number
@@ -26,8 +31,7 @@ interface Edge {
   readonly bound: number
   /** What waits for it, oldest first. */
   readonly waiting: Fifo<Place>
-  in: number
-  dropped: number
+  readonly counts: EdgeCounts
   gap?: Gap
   open: boolean
 }
@@ -54,11 +58,20 @@ export interface Edges {
   done(count: number): void
   /** Everything that was sent and is not done waits again: its receiver is gone. */
   again(): void
-  counts(flow: number): EdgeCounts
+  /** Puts items that were counted before in line for those who listen. */
+  put(items: Iterable<Item>): void
+  /** What a flow was sent and is not done, in order; also when its edges are closed. */
+  sentTo(flow: number): Item[]
+  /** What waits for a flow, in order. Its edges are closed. */
+  leave(flow: number): Item[]
+  /** Forgets all that was sent or waits. */
+  reset(): void
+  /** How many messages wait for each edge of a flow. */
+  depths(flow: number): number[]
   /** Stamp and seq of the last item in line. */
   readonly last: { at: number; seq: number }
-  /** Seq of the oldest message that is not done; undefined when all are. */
-  readonly oldest: number | undefined
+  /** The same of the last item that is done. */
+  readonly acked: { at: number; seq: number }
   readonly sent: number
   readonly sentBytes: number
   readonly waiting: number
@@ -71,8 +84,18 @@ const WAITING_BYTES = 64 * 2 ** 20
 /** Dropped items may stay in line, without effect, until they are this many more than the others. */
 const DEAD = 1024
 
+export interface EdgesOptions {
+  /** In number and bytes of all that waits; instead of what each edge asks for. While a flow is brought up to date its policy drops nothing. */
+  atLeast?: number
+  bytes?: number
+  accounts?: Accounts
+}
+
 /** `gap` is told of each run of dropped messages when it ends. */
-export const openEdges = (gap: (gap: Gap) => void): Edges => {
+export const openEdges = (
+  gap: (gap: Gap) => void,
+  { atLeast = 1, bytes: mostBytes = WAITING_BYTES, accounts = new Map() }: EdgesOptions = {},
+): Edges => {
   const trie = new TopicTrie<Edge>()
   const byFlow = new Map<number, Edge[]>()
   let sent = new Fifo<Place>()
@@ -80,6 +103,7 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
   let sentBytes = 0
   let live = { places: 0, bytes: 0 }
   const last = { at: 0, seq: 0 }
+  const acked = { at: 0, seq: 0 }
 
   const release = (place: Place): void => {
     if (--place.left > 0) return
@@ -92,8 +116,8 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
     if (place === undefined) return
     const { skip, seq } = place.item
     skip.push(edge.input.edge)
-    edge.dropped++
-    edge.gap ??= { flow: edge.flow, topic: edge.input.topic, from: seq, to: seq, count: 0 }
+    edge.counts.dropped++
+    edge.gap ??= { flow: edge.flow, edge: edge.input.edge, topic: edge.input.topic, from: seq, to: seq, count: 0 }
     edge.gap.to = seq
     edge.gap.count++
     release(place)
@@ -124,7 +148,7 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
       edge.waiting.push(place)
       if (edge.waiting.size > edge.bound) drop(edge)
     }
-    while (live.bytes > WAITING_BYTES && waiting.size > 1) dropOldest()
+    while (live.bytes > mostBytes && waiting.size > 1) dropOldest()
     if (waiting.size <= 2 * live.places + DEAD) return
     const kept = new Fifo<Place>()
     for (const each of waiting) if (each.left > 0) kept.push(each)
@@ -138,13 +162,23 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
     closeGap(edge)
   }
 
+  const accountOf = (edge: number): EdgeCounts => {
+    const known = accounts.get(edge) ?? { in: 0, dropped: 0 }
+    accounts.set(edge, known)
+    return known
+  }
+
+  const empty = (): void => {
+    sent = new Fifo()
+    waiting = new Fifo()
+    sentBytes = 0
+    live = { places: 0, bytes: 0 }
+    for (const edges of byFlow.values()) for (const edge of edges) while (edge.waiting.size > 0) edge.waiting.shift()
+  }
+
   return {
     last,
-    get oldest() {
-      for (const { item } of sent) if (item.topic !== '') return item.seq
-      for (const { item, left } of waiting) if (item.topic !== '' && left > 0) return item.seq
-      return undefined
-    },
+    acked,
     get sent() {
       return sent.size
     },
@@ -164,10 +198,9 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
         const edge = {
           flow,
           input,
-          bound: overload === 'latest' ? 1 : Math.max(1, overload.dropOldest),
+          bound: Math.max(atLeast, overload === 'latest' ? 1 : overload.dropOldest),
           waiting: new Fifo<Place>(),
-          in: known?.in ?? 0,
-          dropped: known?.dropped ?? 0,
+          counts: accountOf(input.edge),
           open: true,
         }
         trie.add(input.filter, edge)
@@ -179,6 +212,7 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
 
     close(flow) {
       for (const edge of byFlow.get(flow) ?? []) if (edge.open) close(edge)
+      byFlow.delete(flow)
     },
 
     offer({ seq, at, topic, origin, payload }) {
@@ -187,7 +221,7 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
       last.seq = Math.max(last.seq, seq)
       const edges = trie.match(topic)
       if (edges.length === 0) return false
-      for (const edge of edges) edge.in++
+      for (const edge of edges) edge.counts.in++
       const item = { seq, at: last.at, topic, origin, payload, skip: [] }
       line({ item, edges, left: 0, bytes: payload.length + ITEM_BYTES })
       return true
@@ -217,30 +251,52 @@ export const openEdges = (gap: (gap: Gap) => void): Edges => {
     },
 
     done(count) {
-      for (let i = 0; i < count; i++) sentBytes -= sent.shift()?.bytes ?? 0
+      for (let i = 0; i < count; i++) {
+        const place = sent.shift()
+        if (place === undefined) return
+        sentBytes -= place.bytes
+        acked.at = place.item.at
+        acked.seq = Math.max(acked.seq, place.item.seq)
+      }
     },
 
     again() {
       const all = [...sent, ...waiting].filter(({ left }) => left > 0)
-      sent = new Fifo()
-      waiting = new Fifo()
-      sentBytes = 0
-      live = { places: 0, bytes: 0 }
-      for (const edges of byFlow.values()) for (const edge of edges) while (edge.waiting.size > 0) edge.waiting.shift()
+      empty()
       for (const place of all) line(place)
     },
+    reset: empty,
 
-    counts: (flow) =>
-      (byFlow.get(flow) ?? []).reduce(
-        (sum, edge) => ({
-          in: sum.in + edge.in,
-          dropped: sum.dropped + edge.dropped,
-          depth: sum.depth + edge.waiting.size,
-        }),
-        { in: 0, dropped: 0, depth: 0 },
-      ),
+    put(items) {
+      for (const item of items) {
+        last.at = Math.max(last.at, item.at)
+        last.seq = Math.max(last.seq, item.seq)
+        line({
+          item: { ...item, skip: [...item.skip] },
+          edges: trie.match(item.topic),
+          left: 0,
+          bytes: item.payload.length + ITEM_BYTES,
+        })
+      }
+    },
+
+    sentTo: (flow) => [...sent].filter((place) => isFor(place, flow)).map(({ item }) => item),
+
+    leave(flow) {
+      const mine = byFlow.get(flow) ?? []
+      const isOpen = (place: Place) => place.left > 0 && place.edges.some((edge) => edge.open && edge.flow === flow)
+      const items = [...waiting].filter((place) => isOpen(place) && isFor(place, flow)).map(({ item }) => item)
+      for (const edge of mine) if (edge.open) close(edge)
+      byFlow.delete(flow)
+      return items
+    },
+
+    depths: (flow) => (byFlow.get(flow) ?? []).map(({ waiting: { size } }) => size),
   }
 }
+
+const isFor = ({ item, edges }: Place, flow: number): boolean =>
+  edges.some((edge) => edge.flow === flow && !item.skip.includes(edge.input.edge))
 
 const isSame = (a: Input, b: Input): boolean =>
   a.filter === b.filter && JSON.stringify(a.overload) === JSON.stringify(b.overload)

@@ -3,15 +3,20 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../base.ts'
 import type { Bus } from '../bus/bus.ts'
+import type { Config } from '../config.ts'
 import type { Journal } from '../journal/entry.ts'
+import { openPast } from '../journal/past.ts'
 import type { Found } from '../plugins/host.ts'
 import { startRunner } from './run.ts'
+import type { RunnerLimits } from './limits.ts'
 import type { Runner } from './runner.ts'
+import type { Settings } from '../store/settings.ts'
 
 interface Above extends Base {
   bus: Bus
   journal: Journal
   found: Found
+  settings: Settings
 }
 
 export const runnerPart = async ({
@@ -23,6 +28,7 @@ export const runnerPart = async ({
   bus,
   journal,
   found,
+  settings,
 }: Above): Promise<Runner> => {
   const runner = await startRunner({
     flowsDir: config.FLOWS_DIR,
@@ -31,12 +37,27 @@ export const runnerPart = async ({
       .filter((file) => existsSync(file)),
     bus,
     journal,
+    journalExcept: config.file.journal.except,
+    retainedAt: (seq, fits) => openPast(join(config.DATA_DIR, 'journal')).retainedAt(seq, fits),
+    settings,
     prefix: config.TOPIC_PREFIX,
     clock,
     log: log.of('runner'),
     health,
-    limits: { heapMb: config.file.flows.heapMiB, stuckMs: config.file.flows.stuckSeconds * 1000 },
+    limits: limitsOf(config.file.flows),
   })
   ready('flows')
   return runner
 }
+
+const DAY_MS = 86_400_000
+
+const limitsOf = (flows: Config['file']['flows']): Partial<RunnerLimits> => ({
+  heapMb: flows.heapMiB,
+  rssMb: flows.memoryMiB,
+  turnMs: flows.turnMs,
+  silentMs: flows.stuckSeconds * 1000,
+  historyMessages: flows.historyMessages,
+  historyMs: flows.historyDays * DAY_MS,
+  loadsPerProcess: flows.reloadsPerProcess,
+})

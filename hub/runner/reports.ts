@@ -14,7 +14,7 @@ export const flowReport = (
   const told = `${message} (${place})`
   const trace = stack === undefined ? {} : { stack }
   return {
-    error: { message: told, ...trace, at },
+    error: { message: told, ...trace, at, place },
     report: {
       source: `flow:${id}`,
       type: 'FlowFailed',
@@ -49,6 +49,16 @@ export const strayReport = ({ message, stack }: Thrown): ErrorReport => ({
   category: 'execution',
   message: `a flow threw outside a turn and could not be named: ${message}`,
   ...(stack === undefined ? {} : { stack }),
+})
+
+/** Kept state that no longer fits. */
+export const setAsideReport = (flow: string, key: string, constraint: string): ErrorReport => ({
+  source: `flow:${flow}`,
+  type: 'KeptSetAside',
+  severity: 'warning',
+  category: 'validation',
+  message: `flow ${flow}: what it kept as '${key}' does not fit any more (${constraint}) and was set aside; it begins anew there`,
+  details: { flow, key, constraint },
 })
 
 /** The process of flows is gone. */

@@ -148,7 +148,7 @@ test('a flow that takes the process with it is named and quarantined, and nothin
       'a.ts': echo('a'),
       'loop.ts': echo('loop', 'map(({ payload }) => { while (payload.v === 2) {} return payload.v })'),
     },
-    { stuckMs: 200, crashes: { count: 1, withinMs: 60_000, perProcess: 1 } },
+    { turnMs: 200, crashes: { count: 1, withinMs: 60_000, perProcess: 1 } },
   )
   say(bed, 1)
   await bed.until(() => echoed(bed, 'loop').length === 1)

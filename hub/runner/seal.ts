@@ -41,8 +41,8 @@ const GONE = [
 const isAllowed = (specifier: string): boolean =>
   specifier === 'rxjs' || specifier.startsWith('rxjs/') || specifier === '#hub'
 
-/** From now on files below the URL `flows` may import only what is allowed, and each other; '#hub' is `hub`, and rxjs is the one that the file `hub` finds. */
-export const seal = (flows: string, hub: string): void => {
+/** From now on files below the URL `flows` may import only what is allowed, and each other; '#hub' is `hub`, and rxjs is the one that the file `hub` finds. `sources`: texts to be taken instead of the files at their URLs. */
+export const seal = (flows: string, hub: string, sources: ReadonlyMap<string, string>): void => {
   registerHooks({
     resolve(specifier, context, next) {
       // Without a parent: an import() from code made of a string.
@@ -55,6 +55,10 @@ export const seal = (flows: string, hub: string): void => {
       const found = next(specifier, context)
       if (found.url.startsWith(flows)) return found
       throw refused
+    },
+    load(url, context, next) {
+      const source = sources.get(url)
+      return source === undefined ? next(url, context) : { format: 'module-typescript', source, shortCircuit: true }
     },
   })
   for (const name of GONE) Reflect.deleteProperty(globalThis, name)

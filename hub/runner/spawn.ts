@@ -10,24 +10,31 @@ import { Fatal } from '../errors.ts'
 const APP = fileURLToPath(new URL('../../', import.meta.url))
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
 const MARKER_FD = 4
+/** Three numbers: whose turn, the heaviest flow, its MiB; -1 for none. */
+const MARKER_BYTES = 12
 
 export interface Started {
   readonly process: ChildProcess
   readonly socket: net.Socket
   /** Descriptor number in the child. */
-  readonly markerFd?: number
-  /** The flow whose turn it was last; undefined when none, or when no marker was lent. Readable after the process is gone. */
-  culprit(): number | undefined
+  readonly markerFd: number
+  /** Whose turn it was, and who took most memory, as far as the process said. Readable after it is gone. */
+  culprit(): Culprit
   /** Ends it at once and gives back what was lent. */
   end(): void
+}
+
+export interface Culprit {
+  /** The flow that has its turn, when it is one whose turns are marked. */
+  turn?: number
+  /** The flow that took most memory since memory ran short, and how much, MiB. */
+  heaviest?: { flow: number; mib: number }
 }
 
 export interface SpawnOptions {
   flowsDir: string
   topicFiles: readonly string[]
   heapMb: number
-  /** Lend a marker, at about a microsecond per turn. */
-  marker: boolean
 }
 
 /** What the process may read: the hub's and the plugins' code, packages, and the flows. Never the data folder, never `.env`. */
@@ -45,7 +52,7 @@ const readable = ({ flowsDir, topicFiles }: SpawnOptions): string[] => {
 }
 
 export const spawnChild = (options: SpawnOptions): Started => {
-  const marker = options.marker ? openMarker() : undefined
+  const marker = openMarker()
   const child = spawn(
     process.execPath,
     [
@@ -59,25 +66,27 @@ export const spawnChild = (options: SpawnOptions): Started => {
     {
       env: { TZ: 'UTC' },
       cwd: APP,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(marker === undefined ? [] : [marker])],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', marker],
     },
   )
   const socket = child.stdio[3]
   if (!(socket instanceof net.Socket)) throw new Fatal('the process of flows has no pipe to the hub')
   // What happens to the pipe of a dead process is told by its exit.
   socket.on('error', () => {})
-  let lent = marker
-  const read = (): number | undefined => {
-    if (lent === undefined) return undefined
-    const bytes = Buffer.alloc(4, 0xff)
-    if (fs.readSync(lent, bytes, 0, 4, 0) < 4) return undefined
-    const flow = bytes.readInt32LE(0)
-    return flow < 0 ? undefined : flow
+  let lent: number | undefined = marker
+  const read = (): Culprit => {
+    const bytes = Buffer.alloc(MARKER_BYTES, 0xff)
+    if (lent === undefined || fs.readSync(lent, bytes, 0, MARKER_BYTES, 0) < 4) return {}
+    const [turn, heaviest, mib] = [bytes.readInt32LE(0), bytes.readInt32LE(4), bytes.readInt32LE(8)]
+    return {
+      ...(turn < 0 ? {} : { turn }),
+      ...(heaviest < 0 ? {} : { heaviest: { flow: heaviest, mib } }),
+    }
   }
   return {
     process: child,
     socket,
-    ...(marker === undefined ? {} : { markerFd: MARKER_FD }),
+    markerFd: MARKER_FD,
     culprit: read,
     end() {
       child.kill('SIGKILL')

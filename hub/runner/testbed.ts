@@ -6,10 +6,11 @@ import { onTestFinished } from 'vitest'
 import type { Envelope } from '../bus/envelope.ts'
 import { type Clock, wallClock } from '../clock.ts'
 import type { ErrorReport, HealthWord, Log } from '../health/report.ts'
-import type { NoteKind } from '../journal/entry.ts'
+import { matches } from '../bus/filters.ts'
+import type { Entry, NoteKind } from '../journal/entry.ts'
 import { type MemoryBus, memoryBus } from '../testing/memory-bus.ts'
 import type { RunnerLimits } from './limits.ts'
-import { startRunner } from './run.ts'
+import { type RunnerParts, startRunner } from './run.ts'
 import { core } from '../topics/core.ts'
 import { loadTopicTables } from './topic-files.ts'
 import type { FlowView, Runner } from './runner.ts'
@@ -49,6 +50,7 @@ export const testbed = async (
   const health: Testbed['health'] = new Map()
   let take: ((envelope: Envelope) => void) | undefined
   let handed = 1_000_000
+  const journal = memoryJournal(bus, clock, (kind, payload) => void notes.push({ kind, payload }))
   const runner = await startRunner({
     flowsDir: dir,
     topicFiles,
@@ -61,7 +63,7 @@ export const testbed = async (
       publish: bus.publish,
       publishBytes: bus.publishBytes,
     },
-    journal: { note: (kind, payload) => notes.push({ kind, payload }) },
+    journal,
     prefix: bus.prefix,
     clock,
     log: QUIET,
@@ -71,7 +73,7 @@ export const testbed = async (
       report: (error) => void reports.push(error),
       metrics: { count() {}, gauge() {}, observe() {}, text: () => Promise.resolve('') },
     },
-    limits: { restartMs: { first: 20, longest: 80 }, respawnMs: { first: 10, longest: 40 }, ...limits },
+    limits: { restartMs: { first: 20, longest: 80 }, respawnMs: { first: 10, longest: 40 }, rescanMs: 0, ...limits },
   })
   onTestFinished(async () => {
     await runner.close()
@@ -103,3 +105,37 @@ export const testbed = async (
     },
   }
 }
+
+/** A journal on top of a bus in memory: its messages, and the notes between them. */
+export const memoryJournal = (
+  bus: Pick<MemoryBus, 'log'>,
+  clock: Clock,
+  noted: (kind: NoteKind, payload: unknown) => void = () => {},
+): RunnerParts['journal'] => {
+  const notes: Entry[] = []
+  const lastSeq = () => bus.log.at(-1)?.seq ?? 0
+  let count = 0
+  return {
+    reserve: () => Math.floor(lastSeq()) + 1,
+    note(kind, payload, done) {
+      // Between the message before and the one after.
+      const seq = lastSeq() + ++count / 1e6
+      const text = JSON.stringify(payload)
+      notes.push({ ...NOTE, seq, at: clock.stamp(), topic: `!${kind}`, payload: Buffer.from(text) })
+      noted(kind, JSON.parse(text))
+      if (done !== undefined) queueMicrotask(() => done())
+      return seq
+    },
+    read({ fromSeq = 0, toSeq = Infinity, since = 0, topic, kinds = ['message', 'note'], backwards, limit = 10_000 }) {
+      const messages = bus.log.map((envelope): Entry => ({ ...envelope, kind: 'message' }))
+      const found = [...messages, ...notes]
+        .filter(({ kind, seq, at }) => kinds.includes(kind) && seq >= fromSeq && seq <= toSeq && at >= since)
+        .filter((entry) => topic === undefined || matches(topic, entry.topic))
+        .sort((a, b) => (backwards === true ? b.seq - a.seq : a.seq - b.seq))
+      return Promise.resolve(found.slice(0, limit))
+    },
+    stats: () => ({ segments: 1, bytes: 0, firstSeq: 1, lastSeq: lastSeq(), waiting: 0, truncatedBytes: 0 }),
+  }
+}
+
+const NOTE = { kind: 'note', qos: 0, retain: false, origin: 'hub', cause: 0, correlation: '', n: 0 } as const

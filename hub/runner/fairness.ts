@@ -1,0 +1,40 @@
+// Fairness: a flow that takes more than its share, while others wait, gets its own lane.
+import type { Crew } from './crew.ts'
+import type { FlowState, Run } from './state.ts'
+
+export interface Fairness {
+  /** It took so much of the last second, and so long in one turn; ms. */
+  busy(flow: FlowState, run: Run, taken: { ms: number; longest: number }): void
+  /** Once a second: who has calmed down joins the others again. */
+  look(): void
+}
+
+/** Two long turns within this mean a slow flow; one may be the machine's. */
+const AGAIN_MS = 10_000
+const CALM_MS = 5_000
+/** Mean wait in the common line from which on a busy flow holds up others. */
+const CROWD = 64
+
+export const openFairness = ({ flows, limits, link, parts, changed }: Crew): Fairness => ({
+  busy(flow, run, { ms, longest }) {
+    const now = performance.now()
+    flow.busyAt = now
+    if (link.isSlow(run.number) || flows.size < 2) return
+    const { msPerSecond, turnMs } = limits.share
+    const isLong = longest > turnMs && now - flow.longAt < AGAIN_MS
+    if (longest > turnMs) flow.longAt = now
+    const isGreedy = ms > msPerSecond && (longest > turnMs || link.waiting > CROWD)
+    if (!isLong && !isGreedy) return
+    link.slow(run.number, true)
+    parts.log.warn('flow slow', { flow: flow.id, msPerSecond: Math.round(ms), longestMs: Math.round(longest) })
+    changed()
+  },
+  look() {
+    const now = performance.now()
+    for (const { run, busyAt } of flows.values()) {
+      if (run === undefined || !link.isSlow(run.number) || now - busyAt < CALM_MS) continue
+      link.slow(run.number, false)
+      changed()
+    }
+  },
+})
