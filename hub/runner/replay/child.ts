@@ -95,25 +95,27 @@ const work = async (): Promise<void> => {
   const stray = (error: unknown): void => fail(error, placeOf(error))
   process.on('uncaughtException', stray)
   process.on('unhandledRejection', stray)
+  const said = ({ at, cause, n, topic, payload }: Output): void =>
+    void tell({ say: 'output', at, cause, n, topic, payload: Buffer.from(payload).toString('base64') })
+  const replay = new Replay({
+    past,
+    table,
+    job: { flow, version, against, since, until, except, ...(params === undefined ? {} : { params }) },
+    beside: order.other === undefined ? 'recorded' : 'other',
+    ...(order.site === undefined ? {} : { site: order.site }),
+    placeOf,
+    elapsed: real.now,
+    ...(order.tellOutputs ? { said } : {}),
+  })
   ownTime()
   for (const folder of folders) seal(folder, HUB_URL, new Map())
+  tell({ say: 'progress', part: 0, messages: 0, at: since })
+  await pause()
   try {
     const now = await load(order.now.file, order.now.version, order.loadMs)
     const other =
       order.other === undefined ? undefined : await load(order.other.file, order.other.version, order.loadMs)
-    const said = ({ at, cause, n, topic, payload }: Output): void =>
-      void tell({ say: 'output', at, cause, n, topic, payload: Buffer.from(payload).toString('base64') })
-    const replay = new Replay({
-      past,
-      table,
-      job: { flow, version, against, since, until, except, ...(params === undefined ? {} : { params }) },
-      now,
-      ...(other === undefined ? {} : { other }),
-      placeOf,
-      elapsed: real.now,
-      ...(order.tellOutputs ? { said } : {}),
-    })
-    const steps = replay.steps()
+    const steps = replay.steps(now, other)
     let told = real.now()
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done === true) {

@@ -9,6 +9,7 @@ import type { Flow } from '../../streams/flow.ts'
 import type { TopicTable } from '../../topics/table.ts'
 import type { Item, Output } from '../frame.ts'
 import { FlowHost, type Input } from '../host.ts'
+import type { Site } from '../host-calendar.ts'
 import { compare, type Comparison } from './compare.ts'
 import type { Failure, Report } from './report.ts'
 import { keptAt, type RecordedStart, type RecordedStop, type Story, storyOf } from './story.ts'
@@ -32,9 +33,9 @@ export interface ReplayParts {
   past: Past
   table: TopicTable
   job: ReplayJob
-  now: Flow
-  /** The other version, which runs beside it; without it the record is what is compared with. */
-  other?: Flow
+  /** What is compared with: what was recorded, or another version that runs beside. */
+  beside: 'recorded' | 'other'
+  site?: Site
   /** Where a failure was thrown, as `file.ts:line`. */
   placeOf?(error: unknown): string | undefined
   /** Told of each output of the range. */
@@ -56,7 +57,10 @@ const THEN = 1
 const MARGIN_MS = 10_000
 /** In this last stretch of the journal a flow's outputs may not have been written yet. */
 const UNSETTLED_MS = 1000
-const FIRST_WARM_UP_MS = 3_600_000
+const FIRST_WARM_UP_MS = 10 * 60_000
+const LONGEST_WARM_UP_MS = 7 * 86_400_000
+/** A warm-up of so many times the longest wait leaves hardly a difference, even behind throttles. */
+const WAITS = 10
 const WARM_UPS = 4
 const ENTRIES_PER_STEP = 4096
 const MESSAGES_PER_STEP = 256
@@ -87,10 +91,12 @@ interface Runs {
 const isFromOutside = ({ reason }: RecordedStop): boolean =>
   reason.startsWith('the hub stops') || reason.startsWith('the process ended')
 
+/** Make it before the realm is sealed; its time is 'ownTime's. */
 export class Replay {
   readonly #parts: ReplayParts
   readonly #host: FlowHost
-  readonly #runs: Runs[]
+  readonly #isRecorded: boolean
+  #runs: Runs[] = []
   readonly #story: Story
   readonly #end: number
   readonly #why: string[] = []
@@ -120,31 +126,36 @@ export class Replay {
     this.#begun = parts.elapsed()
     this.#story = storyOf(past, job.flow, job.since, job.until)
     this.#end = Math.min(job.until, past.lastAt)
-    this.#runs = [run(NOW, parts.now), ...(parts.other === undefined ? [] : [run(THEN, parts.other)])]
+    this.#isRecorded = parts.beside === 'recorded'
     this.#comparison = this.#compared()
     this.#except = job.except.length === 0 ? () => false : anyMatcher(job.except)
-    this.#host = new FlowHost(table, {
-      output: (output) => this.#output(output),
-      kept: ({ flow, key, value }) => {
-        const { kept } = this.#run(flow)
-        if (value === undefined) Reflect.deleteProperty(kept, key)
-        else kept[key] = value
+    this.#host = new FlowHost(
+      table,
+      {
+        output: (output) => this.#output(output),
+        kept: ({ flow, key, value }) => {
+          const { kept } = this.#run(flow)
+          if (value === undefined) Reflect.deleteProperty(kept, key)
+          else kept[key] = value
+        },
+        setAside: ({ flow, key, constraint }) => {
+          if (flow === NOW)
+            this.#note(`What it kept as '${key}' does not fit any more (${constraint}): its initial value was used.`)
+        },
+        failed: (flow, error, cause) => this.#failed(flow, error, cause),
+        ended: (flow) => {
+          this.#run(flow).up = false
+          this.#note(`${flow === NOW ? 'The flow' : 'The other version'} ended: it says nothing more after that.`)
+        },
+        bad: () => void this.#bad++,
       },
-      setAside: ({ flow, key, constraint }) => {
-        if (flow === NOW)
-          this.#note(`What it kept as '${key}' does not fit any more (${constraint}): its initial value was used.`)
-      },
-      failed: (flow, error, cause) => this.#failed(flow, error, cause),
-      ended: (flow) => {
-        this.#run(flow).up = false
-        this.#note(`${flow === NOW ? 'The flow' : 'The other version'} ended: it says nothing more after that.`)
-      },
-      bad: () => void this.#bad++,
-    })
+      parts.site,
+    )
   }
 
   /** Does the work, a step at a time. Throws what the flow's function throws when it is defined. */
-  *steps(): Generator<Progress, Report> {
+  *steps(now: Flow, other?: Flow): Generator<Progress, Report> {
+    this.#runs = [run(NOW, now), ...(other === undefined ? [] : [run(THEN, other)])]
     const { past, job } = this.#parts
     const [first] = this.#story.starts
     const begin = yield* this.#beginning(first)
@@ -187,17 +198,22 @@ export class Replay {
       this.#begin(begin)
       yield* this.#feed(begin, job.since)
       const longest = Math.max(...this.#runs.map(({ number }) => this.#host.view(number)?.longest ?? 0))
-      if (longest <= span || from <= past.firstAt || tries === WARM_UPS) {
+      const enough = Math.min(WAITS * longest, Math.max(longest, LONGEST_WARM_UP_MS))
+      const isAll = from <= past.firstAt
+      this.#reset()
+      if (enough <= span || isAll || tries === WARM_UPS) {
         this.#why.push(
-          `its start of ${iso(first.at)} is older than the journal: it was warmed up from ${iso(from)}, which is ${
-            longest <= span ? 'longer than its longest wait' : 'all there is'
-          }; what it counted before is missing`,
+          `its start of ${iso(first.at)} is older than the journal: it was warmed up from ${iso(from)}, ${
+            enough <= span
+              ? 'long enough for its longest wait'
+              : isAll
+                ? 'which is all there is'
+                : 'not long enough for its longest wait'
+          }; what it counted before is missing, unless it is kept`,
         )
-        this.#reset()
         return begin
       }
-      span = Math.max(2 * longest, 2 * span)
-      this.#reset()
+      span = Math.max(enough, 2 * span)
     }
   }
 
@@ -320,7 +336,7 @@ export class Replay {
           continue
         }
         if (kind !== 'message') continue
-        if (this.#isCompared && this.#runs.length === 1 && at >= job.since - MARGIN_MS && hasOrigin(bytes, e, origin))
+        if (this.#isCompared && this.#isRecorded && at >= job.since - MARGIN_MS && hasOrigin(bytes, e, origin))
           this.#recorded(bytes, e)
         if (at > end) continue
         const topic = topicAt(bytes, e)
@@ -403,7 +419,7 @@ export class Replay {
     }
     if (flow === THEN) return this.#comparison.saidThen(said)
     if (at >= this.#parts.job.since && at <= this.#end) this.#parts.said?.(output)
-    if (this.#runs.length === 1 && this.#isUnrecorded(topic)) {
+    if (this.#isRecorded && this.#isUnrecorded(topic)) {
       this.#note(`What it says on ${topic} is kept out of the journal by the configuration: it was not compared.`)
       return
     }
@@ -466,7 +482,7 @@ export class Replay {
     return compare({
       since: job.since,
       until: this.#end,
-      isRecorded: this.#runs.length === 1,
+      isRecorded: this.#isRecorded,
       cameBack: (from, to) => this.#story.returns.some((at) => at > from && at <= to),
       settledUntil: job.until < past.lastAt ? Infinity : past.lastAt - UNSETTLED_MS,
     })

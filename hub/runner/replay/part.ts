@@ -2,11 +2,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../../base.ts'
-import type { Found } from '../../plugins/host.ts'
 import { REPLAY_LIMITS } from './process.ts'
 import { openReplays, type Replays } from './replays.ts'
 
-export const replaysPart = ({ config, clock, log, found }: Base & { found: Found }): Replays =>
+interface Above extends Base {
+  /** The plugins that were found, with the tables of topics they bring. */
+  found: { topicTables: readonly { plugin: string }[] }
+}
+
+export const replaysPart = ({ config, clock, log, found }: Above): Replays =>
   openReplays({
     flowsDir: config.FLOWS_DIR,
     places: {

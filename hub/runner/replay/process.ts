@@ -1,18 +1,18 @@
 // Runs a replay in a process of its own, sealed as the flows' own is: with a deadline, a limit of memory, and an end.
 import { type ChildProcess, spawn } from 'node:child_process'
-import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Fatal, Recoverable, reasonOf } from '../../errors.ts'
+import { usageOf } from '../usage.ts'
 import { type Order, Told, type ToldOutput } from './protocol.ts'
 import type { Report } from './report.ts'
 
 export interface ReplayLimits {
   /** Heap of the process, MB. Its resident memory may be three times as much. */
   heapMb: number
-  /** ms without a word from it, after which it is ended. */
+  /** ms of CPU time without a word from it, after which it is ended. */
   stuckMs: number
 }
 
@@ -45,7 +45,8 @@ const LOOK_MS = 250
 const START_MS = 15_000
 const RSS_PER_HEAP = 3
 const LONGEST_LINE = 32 * 2 ** 20
-const PAGE_BYTES = 4096
+/** So many times its allowance of CPU time may it be silent by the wall clock. */
+const PATIENCE = 6
 const COMPLAINT = 2000
 
 /** What the process may read: the code, packages, the flow's folders and the journal; it may write nothing. */
@@ -90,6 +91,8 @@ export const replayInProcess = (
     if (!(socket instanceof net.Socket)) throw new Fatal('the process of the replay has no pipe to the hub')
     giveWay(child)
     let last = performance.now()
+    let isReady = false
+    let [spent, cpuAt] = [0, 0]
     let reached = ''
     let isOver = false
     let complaint = ''
@@ -110,7 +113,8 @@ export const replayInProcess = (
       const told = Told.parse(JSON.parse(line))
       last = performance.now()
       if (told.say === 'progress') {
-        reached = ` after ${new Date(told.at).toISOString()}`
+        if (isReady) reached = ` after ${new Date(told.at).toISOString()}`
+        isReady = true
         ear.progress?.(told.part, told.messages)
       } else if (told.say === 'output') ear.output?.(told)
       else if (told.say === 'report') over(() => resolve(told.report))
@@ -144,13 +148,18 @@ export const replayInProcess = (
       failed(`The process of the replay ended${reached} (${end ?? `exit ${code}`})${whyOf(complaint, limits)}`),
     )
 
+    // CPU time is what counts where the system tells it, so that a busy machine blames nobody.
     const look = setInterval(() => {
+      const usage = usageOf(child.pid)
       const silent = performance.now() - last
-      if (silent > Math.max(limits.stuckMs, reached === '' ? START_MS : 0))
+      if (spent !== last) [spent, cpuAt] = [last, usage?.cpuMs ?? 0]
+      const used = usage === undefined ? silent : usage.cpuMs - cpuAt
+      const allowed = isReady ? limits.stuckMs : START_MS
+      if (used > allowed || silent > PATIENCE * allowed)
         failed(
-          `Flow ${order.flow} did not come back for ${Math.round(silent / 1000)} s${reached}: look for a loop without an end, or a regular expression that takes for ever.`,
+          `Flow ${order.flow} did not come back for ${(silent / 1000).toFixed(1)} s${reached}: look for a loop without an end, or a regular expression that takes for ever.`,
         )
-      else if (rssOf(child) > RSS_PER_HEAP * limits.heapMb * 2 ** 20)
+      else if ((usage?.rss ?? 0) > RSS_PER_HEAP * limits.heapMb * 2 ** 20)
         failed(
           `Flow ${order.flow} took more than ${RSS_PER_HEAP * limits.heapMb} MiB of memory${reached}: it keeps what it hears.`,
         )
@@ -171,15 +180,5 @@ const giveWay = ({ pid }: ChildProcess): void => {
     if (pid !== undefined) os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
     // It is gone already, or the system does not let us: then it runs like any other.
-  }
-}
-
-/** Resident memory in bytes; 0 where the system does not say. */
-const rssOf = ({ pid }: ChildProcess): number => {
-  if (pid === undefined || process.platform !== 'linux') return 0
-  try {
-    return Number(fs.readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1] ?? 0) * PAGE_BYTES
-  } catch {
-    return 0
   }
 }

@@ -25,6 +25,10 @@ export const Order = z.strictObject({
   topicFiles: z.array(z.string()),
   /** MQTT filters of topics that are not journalled. */
   except: z.array(z.string()),
+  /** Where the hub stands, for times of the day and the sun. */
+  site: z
+    .strictObject({ timezone: z.string(), latitude: z.number().optional(), longitude: z.number().optional() })
+    .optional(),
   /** The outputs of the range are wanted, too. */
   tellOutputs: z.boolean(),
   /** ms that a flow's file may take to load. */

@@ -188,13 +188,12 @@ export const replayed = (dir: string, now: Flow, job: Partial<ReplayJob> = {}, o
       except: [],
       ...job,
     },
-    now,
-    ...(other === undefined ? {} : { other }),
+    beside: other === undefined ? 'recorded' : 'other',
     elapsed: () => 0,
   })
   const giveBack = ownTime()
   try {
-    const steps = replay.steps()
+    const steps = replay.steps(now, other)
     for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
   } finally {
     giveBack()
