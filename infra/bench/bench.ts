@@ -7,6 +7,8 @@ import { durable, fanin, fanout } from './sections/fan.ts'
 import { flows } from './sections/flows.ts'
 import { neighbours } from './sections/neighbours.ts'
 import { nodered } from './sections/nodered.ts'
+import { reload } from './sections/reload.ts'
+import { replay } from './sections/replay.ts'
 import { journal, starts } from './sections/start.ts'
 import { print, type Section } from './table.ts'
 
@@ -15,6 +17,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '2' },
     rules: { type: 'string' },
+    reloads: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '1.5' },
   },
 })
@@ -28,6 +31,8 @@ const sections: Record<string, () => Promise<Section | string | (Section | strin
   flows: () => flows({ ...size, rules: rulesOr([1, 50]) }),
   nodered: () => nodered({ ...size, rules: rulesOr([1, 50, 500]) }),
   neighbours: () => neighbours(size.rounds),
+  reload: () => reload(Number(values.reloads)),
+  replay: () => replay(size.rounds),
   fanin: () => fanin(size),
   fanout: () => fanout(size),
   durable: () => durable(size),

@@ -80,6 +80,13 @@ import topics from './topics.ts'
 export default definePlugin({ id: 'bench', title: 'Topics of the benchmark', config: z.object({}), handles: [], publishes: [], topics, start: () => NEVER })
 `
 
+/** Puts the topics `bench/{n}/in` into a folder of plugins, which is made when missing. */
+export const writeTopics = (plugins: string): void => {
+  mkdirSync(join(plugins, 'bench'), { recursive: true })
+  writeFileSync(join(plugins, 'bench/topics.ts'), TOPICS)
+  writeFileSync(join(plugins, 'bench/plugin.ts'), PLUGIN)
+}
+
 const token = async (base: string): Promise<string> => {
   const body = new URLSearchParams({ grant_type: 'password', ...PERSON })
   const answer = await fetch(`${base}/token`, { method: 'POST', body })
@@ -91,9 +98,7 @@ export const startWorkshop = async ({ flows, node = [], env: more = {} }: Worksh
   const dir = dataFolder()
   const [flowsDir, plugins] = [join(dir, 'flows'), join(dir, 'plugins')]
   mkdirSync(flowsDir)
-  mkdirSync(join(plugins, 'bench'), { recursive: true })
-  writeFileSync(join(plugins, 'bench/topics.ts'), TOPICS)
-  writeFileSync(join(plugins, 'bench/plugin.ts'), PLUGIN)
+  writeTopics(plugins)
   for (const [name, text] of Object.entries(flows)) writeFileSync(join(flowsDir, `${name}.ts`), text)
   const env = {
     PATH: process.env['PATH'],

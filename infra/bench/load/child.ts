@@ -9,6 +9,8 @@ export interface Load<Order, Result> {
   pid: number
   /** Rejects when the child fails, ends, or is silent for `ms`. */
   ask(order: Order, ms?: number): Promise<Result>
+  /** A word to an order that is being carried out. */
+  tell(word: string): void
   stop(): Promise<void>
 }
 
@@ -58,18 +60,25 @@ export const load = async <Setup, Order, Result>(
     await stop()
     throw error
   }
-  return { pid: pidOf(child), ask: (order, ms = 60_000) => ask<Result>({ order }, ms), stop }
+  return {
+    pid: pidOf(child),
+    ask: (order, ms = 60_000) => ask<Result>({ order }, ms),
+    tell: (word) => void (child.connected && child.send({ word })),
+    stop,
+  }
 }
 
 /** The child's end: `prepare` makes everything ready and gives back what carries out an order. */
 export const serve = <Setup, Order, Result>(
   prepare: (setup: Setup) => Promise<(order: Order) => Promise<Result>>,
+  told: (word: string) => void = () => {},
 ): void => {
   let work: ((order: Order) => Promise<Result>) | undefined
   const tell = (answer: Answer<unknown>) => void (process.connected && process.send?.(answer))
   const failed = (error: unknown) => tell({ failed: error instanceof Error ? error.message : String(error) })
-  process.on('message', (message: { setup: Setup } | { order: Order }) => {
-    if ('setup' in message) {
+  process.on('message', (message: { setup: Setup } | { order: Order } | { word: string }) => {
+    if ('word' in message) told(message.word)
+    else if ('setup' in message) {
       prepare(message.setup).then((ready) => {
         work = ready
         tell({ answer: 'ready' })

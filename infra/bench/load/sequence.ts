@@ -20,6 +20,8 @@ export interface SequenceOrder {
   ms: number
   /** So long nothing may come after the last message before the rest counts as lost. */
   drainMs: number
+  /** Ends sooner at the word `enough`. */
+  until?: 'told'
   /** Published meanwhile to somebody else. */
   also?: { topic: string; payload: string; everyMs: number }
 }
@@ -49,7 +51,8 @@ const numberIn = (payload: Buffer): number => {
   return at < 0 ? Number.NaN : Number.parseInt(payload.toString('latin1', at + N.length, at + N.length + 16), 10)
 }
 
-serve<SequenceSetup, SequenceOrder, SequenceFigures>(async (setup) => {
+let isEnough = false
+const prepare = async (setup: SequenceSetup) => {
   let next = 1
   let times: { from: number; sentAt: number[]; arrivedAt: number[]; counts: number[] } | undefined
   let arrivals: number[] = []
@@ -76,14 +79,15 @@ serve<SequenceSetup, SequenceOrder, SequenceFigures>(async (setup) => {
   )
   const { socket } = await open(entrance(setup.publisher), { id: setup.publisher.clientId })
 
-  return async ({ rate, ms, drainMs, also }) => {
+  return async ({ rate, ms, drainMs, also }: SequenceOrder): Promise<SequenceFigures> => {
+    isEnough = false
     const own = { from: next, sentAt: [] as number[], arrivedAt: [] as number[], counts: [] as number[] }
     times = own
     arrivals = []
     ;[last, late] = [0, 0]
     const begun = performance.now()
     let said = 0
-    while (performance.now() - begun < ms) {
+    while (performance.now() - begun < ms && !isEnough) {
       const now = performance.now()
       const due = Math.floor(((now - begun) * rate) / 1000) - own.sentAt.length
       for (let i = 0; i < due; i++) {
@@ -130,4 +134,8 @@ serve<SequenceSetup, SequenceOrder, SequenceFigures>(async (setup) => {
       gap: gaps.reduce((most, { from, to }) => Math.max(most, to - from), 0),
     }
   }
+}
+
+serve<SequenceSetup, SequenceOrder, SequenceFigures>(prepare, (word) => {
+  if (word === 'enough') isEnough = true
 })
