@@ -331,3 +331,13 @@ test('kill -9 while a queue grows on disk and is read: nothing acknowledged is l
   // What was taken for good stays away.
   expect(left.filter((n) => taken.includes(n))).toEqual([])
 }, 60_000)
+
+test('a message that one queue has on disk only stays there when another queue, in memory, is through with it', async () => {
+  const store = await opened()
+  await enqueue(store, 1, 20)
+  await enqueue(store, 21, 24, ['one', 'two'])
+  for (const n of numbers(21, 24)) await take(store, message(n), n, 'two')
+  await until('stored', () => store.sizes().pending === 0)
+  expect(await counters(store)).toEqual(numbers(1, 24))
+  expect(logged).toEqual([])
+})
