@@ -1,10 +1,12 @@
-// Where the hub's CPU goes under one load: node infra/bench/profile.ts fanin|fanout|durable [number of the load] [--seconds 4]
+// Where the hub's CPU goes under one load: node infra/bench/profile.ts fanin|fanout|durable [number of the load], or flows [how many]; [--seconds 4]
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hub } from './brokers.ts'
+import { contend } from './contender.ts'
 import { measure, shapes } from './sections/fan.ts'
+import { millrace } from './systems.ts'
 import { table } from './table.ts'
 
 interface Profile {
@@ -66,25 +68,48 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: 'string', default: '4' }, durability: { type: 'string', default: 'process' } },
 })
-const [section = '', number = '0'] = positionals
-const shape = section === 'fanin' || section === 'fanout' || section === 'durable' ? shapes[section][Number(number)] : undefined // prettier-ignore
-if (shape === undefined) {
-  console.error(`node infra/bench/profile.ts fanin|fanout|durable [0, 1 …] [--seconds 4] [--durability power]`)
-  process.exit(2)
-}
+const [section = '', number] = positionals
+const ms = Number(values.seconds) * 1000
 const span: Span = { from: 0, to: 0 }
 const dir = mkdtempSync(join(tmpdir(), 'millrace-profile-'))
-const broker = await hub.start({
-  durability: values.durability === 'power' ? 'power' : 'process',
-  node: ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--cpu-prof-interval=500'],
-})
-try {
-  const figure = await measure(broker, shape, Number(values.seconds) * 1000, (isBegin) => (isBegin ? (span.from = now()) : (span.to = now()))) // prettier-ignore
-  console.log(
-    `${section}, ${shape.what}: ${Math.round(figure.perCpuSecond)} per CPU second, ${Math.round(figure.perSecond)}/s`,
+const node = ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--cpu-prof-interval=500']
+
+/** The process of flows is not in it: it may not write a profile. */
+const underFlows = async (rules: number): Promise<string> => {
+  const contender = await contend(
+    { name: millrace.name, start: (n, version) => millrace.start(n, version, node) },
+    rules,
   )
-} finally {
-  await broker.close()
+  try {
+    await contender.warm(4000 + 20 * rules)
+    span.from = now()
+    const { received, ms: took } = await contender.full(ms)
+    span.to = now()
+    return `${rules} flows: ${received} messages, ${Math.round((received / took) * 1000)}/s`
+  } finally {
+    await contender.stop()
+  }
+}
+
+const underShape = async (of: 'fanin' | 'fanout' | 'durable'): Promise<string> => {
+  const shape = shapes[of][Number(number ?? 0)]
+  if (shape === undefined) throw new Error(`${of} has ${shapes[of].length} loads, counted from 0`)
+  const broker = await hub.start({ durability: values.durability === 'power' ? 'power' : 'process', node })
+  try {
+    const figure = await measure(broker, shape, ms, (isBegin) => (isBegin ? (span.from = now()) : (span.to = now())))
+    return `${of}, ${shape.what}: ${Math.round(figure.perCpuSecond)} per CPU second, ${Math.round(figure.perSecond)}/s`
+  } finally {
+    await broker.close()
+  }
+}
+
+if (section === 'flows') console.log(await underFlows(Number(number ?? 1)))
+else if (section === 'fanin' || section === 'fanout' || section === 'durable') console.log(await underShape(section))
+else {
+  console.error(
+    'node infra/bench/profile.ts fanin|fanout|durable [0, 1 …], or flows [how many]; [--seconds 4] [--durability power]',
+  )
+  process.exit(2)
 }
 for (const file of readdirSync(dir)) {
   const { busyMs, own, withNode } = topOf(JSON.parse(readFileSync(join(dir, file), 'utf8')) as Profile, span)
