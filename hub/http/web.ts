@@ -68,6 +68,10 @@ export interface Web {
 
 const BODY_LIMIT = 1024 * 1024
 
+const zodOnly = (): never => {
+  throw new Fatal('A schema of a route was not given to zod.')
+}
+
 /** Builds the app and opens its ports. Rejects with Fatal when a port cannot be opened or a route says nothing of who may use it. */
 export const openWeb = async (parts: WebParts): Promise<Web> => {
   const { config, tls } = parts
@@ -116,6 +120,10 @@ export const buildApp = async (parts: Omit<WebParts, 'tls'>): Promise<App> => {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 256 },
+    // Schemas are zod's alone (set below): told so here, fastify does not load a validator and a serialiser of its own.
+    schemaController: {
+      compilersFactory: { buildValidator: () => zodOnly, buildSerializer: () => zodOnly },
+    },
     http: { shouldUpgradeCallback: isWebSocket, maxHeaderSize: MAX_HEADER_BYTES },
     frameworkErrors: (error, request, reply) => {
       // No route, so no hooks: the answer is written as it is.

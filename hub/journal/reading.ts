@@ -10,7 +10,7 @@ import type { Survey } from './survey.ts'
 const DEADLINE_MS = 60_000
 const MOST_QUESTIONS = 1000
 /** A thread takes some 13 MB; it starts again in 50 ms. */
-const IDLE_MS = 30_000
+const IDLE_MS = 3000
 
 export interface Reading {
   survey(path: string): Promise<Survey>
