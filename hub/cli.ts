@@ -1,4 +1,4 @@
-// The commands: start (the default), doctor, health, audit, acl. What they print is for people; what the hub logs is for machines.
+// The commands: start (the default), doctor, health, audit, acl, replay, record. What they print is for people; what the hub logs is for machines.
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -30,7 +30,9 @@ export const run = async (args: readonly string[]): Promise<void> => {
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
     else if (command === 'acl') await acl(readConfig())
     else if (command === 'replay') process.exitCode = await replay(rest, readConfig())
-    else throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl.`)
+    else if (command === 'record') process.exitCode = await record(rest, readConfig())
+    else
+      throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl, replay, record.`)
   } catch (error) {
     process.stderr.write(
       `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
@@ -46,6 +48,11 @@ const doctor = async (config: Config): Promise<number> => (await import('./healt
 
 const replay = async (args: readonly string[], config: Config): Promise<number> =>
   (await import('./runner/replay/cli.ts')).replayCommand(args, config, streams)
+
+const record = async (args: readonly string[], config: Config): Promise<number> => {
+  const { tableOf } = await import('./runner/replay/cli.ts')
+  return (await import('./journal/record-cli.ts')).recordCommand(args, config, tableOf, streams)
+}
 
 const storeOf = async ({ DATABASE_URL, DATA_DIR }: Config) =>
   (await import('./store/open.ts')).openStore({

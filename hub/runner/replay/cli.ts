@@ -8,7 +8,7 @@ import { Fatal, Invalid, reasonOf } from '../../errors.ts'
 import { openMcap, type McapFile } from '../../journal/mcap.ts'
 import { openPast } from '../../journal/past.ts'
 import { kindAt, stampAt } from '../../journal/record.ts'
-import { topicTable } from '../../topics/table.ts'
+import { topicTable, type TopicTable } from '../../topics/table.ts'
 import { type FlowFile, findFlows, readFlow } from '../find-flows.ts'
 import { loadTopicTables } from '../topic-files.ts'
 import { printed } from './print.ts'
@@ -16,7 +16,7 @@ import { REPLAY_LIMITS, replayInProcess } from './process.ts'
 import type { Order, ToldOutput } from './protocol.ts'
 import type { Report } from './report.ts'
 import { atRevision } from './revision.ts'
-import { timeOf } from './times.ts'
+import { timeOf } from '../../journal/times.ts'
 
 /** Where the command writes. */
 export interface Streams {
@@ -109,6 +109,10 @@ const topicFilesIn = async (dir: string): Promise<string[]> =>
     .sort()
     .map((plugin) => path.join(dir, plugin, 'topics.ts'))
     .filter((file) => existsSync(file))
+
+/** Every topic of this hub, as far as its folders tell. */
+export const tableOf = async (config: Config): Promise<TopicTable> =>
+  topicTable(await loadTopicTables(await topicFilesIn(config.PLUGINS_DIR)), config.TOPIC_PREFIX)
 
 /** A flow by its id, or by its file. */
 const flowFile = async (named: string, { FLOWS_DIR }: Config): Promise<FlowFile> => {

@@ -10,7 +10,7 @@ import { findFlows } from '../find-flows.ts'
 import { type ReplayLimits, REPLAY_LIMITS, ReplayCancelled, replayInProcess } from './process.ts'
 import type { Order } from './protocol.ts'
 import { Report } from './report.ts'
-import { timeOf } from './times.ts'
+import { timeOf } from '../../journal/times.ts'
 
 export const ReplayView = z.object({
   id: z.string(),

@@ -1,5 +1,5 @@
 // The times people write: 2h, yesterday, 2026-11-20, 2026-11-20T07:30, in the time zone of this machine.
-import { Invalid } from '../../errors.ts'
+import { Invalid } from '../errors.ts'
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
