@@ -139,6 +139,8 @@ interface Running extends Turn, Due {
   n: number
   mutedTo: number
   apart: boolean
+  /** How many steps the host had made when it joined the others. */
+  joined: number
   state: 'defined' | 'started' | 'stopped'
 }
 
@@ -157,6 +159,7 @@ export class FlowHost {
   readonly #toldBad = new Set<number>()
   #at = 0
   #seq = -1
+  #steps = 0
   /** Started flows that are not apart, by their earliest timer. */
   readonly #due = new DueQueue<Running>()
   #said = 0
@@ -189,6 +192,7 @@ export class FlowHost {
       n: 0,
       mutedTo: 0,
       apart: false,
+      joined: 0,
       state: 'defined',
       due: Infinity,
       place: -1,
@@ -232,6 +236,7 @@ export class FlowHost {
       },
     })
     running.state = 'started'
+    running.joined = this.#steps
     this.#routes.clear()
     for (const item of retained) this.#retain(running, item)
     this.#turn(running, 0, () =>
@@ -252,6 +257,7 @@ export class FlowHost {
       if (item.at > realm.at) realm.at = item.at
     }
     if (item.seq > this.#seq) this.#seq = item.seq
+    this.#steps++
     if (item.topic === '') return
     const route = this.#route(item.topic)
     if (route !== undefined) this.#give(item, route.match, route.heads, false)
@@ -276,9 +282,12 @@ export class FlowHost {
   apart(number: number, on: boolean): void {
     const running = this.#flows.get(number)
     if (running === undefined || running.apart === on) return
-    // What it has heard until now is fixed before it leaves; what it hears from now on is what `take` is given.
-    if (on) this.#settle(running)
+    // Its position was that of all; from now on it is its own.
+    const { at, seq } = this.#position(running)
+    running.clock.now = at
+    running.seq = seq
     running.apart = on
+    running.joined = this.#steps
     this.#look(running)
   }
 
@@ -312,15 +321,8 @@ export class FlowHost {
   view(number: number): HostView | undefined {
     const running = this.#flows.get(number)
     if (running === undefined) return undefined
-    const { n, clock, seq, state, apart } = running
-    const isAlong = state === 'started' && !apart
-    return {
-      n,
-      at: isAlong ? Math.max(clock.now, this.#at) : clock.now,
-      seq: isAlong ? Math.max(seq, this.#seq) : seq,
-      longest: clock.longest,
-      pending: clock.pending,
-    }
+    const { n, clock } = running
+    return { n, ...this.#position(running), longest: clock.longest, pending: clock.pending }
   }
 
   #head<T extends Topic>(flow: Running, topic: T, wanted: FromOptions<T>, latest: boolean): Head {
@@ -359,10 +361,10 @@ export class FlowHost {
     this.#due.set(running, isAlong ? running.clock.next : Infinity)
   }
 
-  #settle(running: Running): void {
-    if (running.state !== 'started') return
-    running.seq = Math.max(running.seq, this.#seq)
-    running.clock.now = Math.max(running.clock.now, this.#at)
+  /** Up to where a flow has heard: with the others, once it has gone a step with them; otherwise by itself. */
+  #position({ state, apart, joined, clock, seq }: Running): { at: number; seq: number } {
+    const wentAlong = state === 'started' && !apart && this.#steps > joined
+    return wentAlong ? { at: Math.max(clock.now, this.#at), seq: Math.max(seq, this.#seq) } : { at: clock.now, seq }
   }
 
   #begin(running: Running): Turn | undefined {
