@@ -14,6 +14,8 @@ const LOOK_MS = 100
 /** Accounts of memory are kept from this part of a limit. */
 const SHORT = 0.6
 const MIB = 2 ** 20
+const GLANCE_TURNS = 8
+const GROWN = 8 * MIB
 
 const cpuMs = (): number => {
   const { user, system } = process.threadCpuUsage()
@@ -38,6 +40,8 @@ export interface Books {
   turn(flow: number): void
   /** Before a flow's file is loaded: always marked. */
   loading(flow: number): void
+  /** What it left behind runs when no turn does: it stays marked until the next batch. */
+  suspect(flow: number): void
   /** No turn runs. */
   idle(): void
   /** Every turn is marked from now on, or only those of the young. */
@@ -60,7 +64,10 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
   let period = now()
   let looked = -Infinity
   let isShort = false
+  let suspect = -1
   let bytesBefore = 0
+  let bytesLooked = 0
+  let sinceGlance = 0
   let heaviest = { flow: -1, mib: 0 }
   let rss = process.memoryUsage.rss()
   /** CPU time of this thread when no turn ran, and when the period began, ms. */
@@ -108,9 +115,17 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     current = undefined
   }
 
-  const look = (at: number): void => {
-    if (at - looked < LOOK_MS) return
+  /** Memory can run short within a few turns: heap and buffers are looked at every few, the rest less often. */
+  const glance = (at: number): void => {
+    if (isShort || ++sinceGlance < GLANCE_TURNS) return
+    sinceGlance = 0
+    if (bytesNow() - bytesLooked > GROWN) look(at, true)
+  }
+
+  const look = (at: number, isGrowing = false): void => {
+    if (!isGrowing && at - looked < LOOK_MS) return
     looked = at
+    bytesLooked = bytesNow()
     rss = process.memoryUsage.rss()
     const short = rss > options.rssMb * MIB * SHORT || bytesNow() > options.heapMb * MIB * SHORT
     if (short === isShort) return
@@ -135,6 +150,7 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     turn(flow) {
       const at = now()
       charge(at)
+      glance(at)
       const account = accountOf(flow)
       current = account
       currentFlow = flow
@@ -142,11 +158,15 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
       write(all || ++account.turns <= YOUNG_TURNS ? flow : -1)
     },
     loading: write,
+    suspect(flow) {
+      suspect = flow
+    },
     idle() {
       const at = now()
       charge(at)
       look(at)
-      write(-1)
+      write(suspect)
+      suspect = -1
       cpuIdle = cpuMs()
     },
     markAll(on) {

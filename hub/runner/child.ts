@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import process from 'node:process'
+import v8 from 'node:v8'
 import { Buffer } from 'node:buffer'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -23,6 +24,7 @@ const FLUSH_BYTES = 256 * 1024
 const ANSWER_BYTES = FRAME_LIMIT - 2 ** 20
 /** A batch is answered at least this often. */
 const ANSWER_MS = 50
+const NO_PROMISES = 'promises and async functions are not for flows'
 const HUB_URL = new URL('../streams/hub.ts', import.meta.url).href
 
 // No code from strings in this process, so no compiled schemas.
@@ -111,6 +113,22 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     setup.site,
   )
 
+  /** Flows that made a promise in their turn: what follows from it happens when no turn runs, or never ends. */
+  const promised = new Set<number>()
+  v8.promiseHooks.onInit(() => {
+    if (realm.turn !== undefined) promised.add(realm.turn.number)
+  })
+  const convict = () => {
+    for (const flow of promised) {
+      books.suspect(flow)
+      if (host.view(flow) === undefined) continue
+      host.stop(flow)
+      const { url } = loaded.get(flow) ?? { url: undefined }
+      tellLater({ event: 'failed', flow, cause: 0, ...thrown(new Error(NO_PROMISES), flowsUrl, url) })
+    }
+    promised.clear()
+  }
+
   const load = async ({ flow, name, file, version, source, at, params }: Extract<Control, { do: 'load' }>) => {
     const url = pathToFileURL(file).href
     loaded.set(flow, { url, name })
@@ -120,7 +138,12 @@ const main = (setup: Setup, table: TopicTable): Peer => {
       const define = (module as { default?: unknown }).default
       if (typeof define !== 'function')
         throw new Error('it has no default export that is a flow: export default flow((from) => …)')
-      tell({ event: 'loaded', flow, ...host.define(flow, define as Flow, { at, params }) })
+      const definition = host.define(flow, define as Flow, { at, params })
+      if (promised.delete(flow)) {
+        host.stop(flow)
+        throw new Error(NO_PROMISES)
+      }
+      tell({ event: 'loaded', flow, ...definition })
     } catch (error) {
       loaded.delete(flow)
       tell({ event: 'unloadable', flow, ...thrown(error, flowsUrl, url) })
@@ -151,6 +174,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     host.apart(flow, order.apart)
     const name = loaded.get(flow)?.name ?? ''
     host.start(flow, { at, since, retained: items, kept: begins, mutedTo: silent ? Infinity : mutedTo, name })
+    if (promised.size > 0) convict()
   }
 
   const obey = (control: Control): Promise<void> | void => {
@@ -182,6 +206,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     let count = laned.get(flow) ?? 0
     while (!read.done) {
       host.takeFor(flow, read.item())
+      if (promised.size > 0) convict()
       count++
       if (out.size > FLUSH_BYTES || real.now() - answeredAt > ANSWER_MS) {
         open()
@@ -210,6 +235,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
           const item = read.item()
           open()
           host.take(item)
+          if (promised.size > 0) convict()
           done.items++
           done.at = item.at
           answerInTime()

@@ -140,7 +140,7 @@ export const openLink = (options: LinkOptions): Link => {
   const loads = openLoads(
     limits.loadMs,
     (order) => say(order),
-    () => child?.fail('stuck while a flow was loading', true),
+    () => child?.fail('stuck while a flow was loading', 'turn'),
   )
   const lanes = lanesOf({
     accounts,
@@ -426,7 +426,7 @@ export const openLink = (options: LinkOptions): Link => {
       const deadline = performance.now() + withinMs
       // Nothing new is sent; what is under way is answered, so that little has to be said again.
       while (edges.sent + lanes.inFlight > 0 && performance.now() < deadline) await nextTurn()
-      child.fail('planned', false)
+      child.fail('planned', 'nobody')
     },
 
     view: () => ({

@@ -4,7 +4,7 @@ import type { Log } from '../health/report.ts'
 import { frames } from './frame.ts'
 import { eachLine } from './lines.ts'
 import { type Started, spawnChild } from './spawn.ts'
-import { watch, type WatchLimits } from './watchdog.ts'
+import { type Blame, watch, type WatchLimits } from './watchdog.ts'
 
 export interface ProcessLimits extends WatchLimits {
   /** Heap of the process of flows, MB. */
@@ -30,7 +30,7 @@ export interface FlowProcess {
   /** Ends it; `ended` is not called. Resolves when it is gone. */
   close(): Promise<void>
   /** Ends it, with a verdict. */
-  fail(why: string, blame: boolean): void
+  fail(why: string, blame: Blame): void
 }
 
 export interface ProcessOptions {
@@ -51,6 +51,8 @@ export interface ProcessOptions {
 /** Memory that one flow took, from which it is named rather than whoever has the turn, MiB. */
 const HEAVY_MIB = 16
 
+const isMemory = (why: string): boolean => why.startsWith('memory')
+
 /** Throws when it cannot be started. */
 export const openProcess = (options: ProcessOptions): FlowProcess => {
   const { limits, log } = options
@@ -67,13 +69,21 @@ export const openProcess = (options: ProcessOptions): FlowProcess => {
     started.end()
   }
 
-  const fail = (why: string, blame: boolean): void => {
+  const fail = (why: string, blame: Blame): void => {
     if (gone) return
     const { turn, heaviest } = started.culprit()
     end()
-    const isMemory = /memory|heap|SIGABRT|SIGTRAP/i.test(why)
-    const heavy = isMemory && heaviest !== undefined && heaviest.mib >= HEAVY_MIB ? heaviest.flow : undefined
-    const flow = blame ? (heavy ?? turn) : undefined
+    // The heap is at its end in whosever turn it is; memory that was taken bit by bit is in the books.
+    const isHeap = /heap|SIGABRT|SIGTRAP/i.test(why)
+    const heavy = heaviest !== undefined && heaviest.mib >= HEAVY_MIB ? heaviest.flow : undefined
+    const flow =
+      blame === 'nobody'
+        ? undefined
+        : blame === 'heaviest'
+          ? heavy
+          : isHeap
+            ? (heavy ?? turn)
+            : (turn ?? (isMemory(why) ? heavy : undefined))
     options.ended(flow === undefined ? { why } : { why, flow })
   }
 
@@ -85,7 +95,7 @@ export const openProcess = (options: ProcessOptions): FlowProcess => {
     ownRss: options.ownRss,
     failed: fail,
   })
-  const late = setTimeout(() => fail(`not ready within ${limits.startMs} ms`, false), limits.startMs)
+  const late = setTimeout(() => fail(`not ready within ${limits.startMs} ms`, 'nobody'), limits.startMs)
   late.unref()
 
   const cut = frames((body) => {
@@ -97,13 +107,13 @@ export const openProcess = (options: ProcessOptions): FlowProcess => {
     try {
       cut(chunk)
     } catch (error) {
-      fail(`it said what the hub does not understand: ${reasonOf(error)}`, false)
+      fail(`it said what the hub does not understand: ${reasonOf(error)}`, 'nobody')
     }
   })
-  child.on('error', (error) => fail(reasonOf(error), false))
+  child.on('error', (error) => fail(reasonOf(error), 'nobody'))
   // `close` comes after all that was written has been read.
   let complaint = ''
-  child.on('close', (code, signal) => fail(`exit ${code ?? signal}${complaint}`, true))
+  child.on('close', (code, signal) => fail(`exit ${code ?? signal}${complaint}`, 'turn'))
   eachLine(child.stdout, (line) => log.debug('flows say', { line }))
   eachLine(child.stderr, (line) => {
     log.warn('flows process says', { line })

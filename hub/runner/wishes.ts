@@ -49,11 +49,13 @@ export const openWishes = (
           'CONFLICT',
           `Flow '${id}' does not run. Release it first; its params are checked by itself.`,
         )
-      let refused: unknown
+      let refused: Error | undefined
       await crew.inLine(async () => {
         const { run } = flow
         if (run === undefined) return void (refused = new Recoverable('CONFLICT', `Flow '${id}' does not run.`))
-        await starts.replace(flow, run.file, values).catch((error: unknown) => (refused = error))
+        await starts.replace(flow, run.file, values).catch((error: unknown) => {
+          refused = error instanceof Error ? error : new Error(reasonOf(error))
+        })
       })
       if (refused instanceof Unloadable) throw invalid(refused.message, values)
       if (isGone(refused))
