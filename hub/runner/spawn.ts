@@ -5,10 +5,11 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CACHE_DIR } from '../compile-cache.js'
 import { Fatal } from '../errors.ts'
 
 const APP = fileURLToPath(new URL('../../', import.meta.url))
-const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('./enter.js', import.meta.url))
 const MARKER_FD = 4
 /** Three numbers: whose turn, the heaviest flow, its MiB; -1 for none. */
 const MARKER_BYTES = 12
@@ -58,9 +59,12 @@ export const spawnChild = (options: SpawnOptions): Started => {
     [
       '--permission',
       '--no-experimental-sqlite',
+      '--disable-warning=ExperimentalWarning',
       '--disallow-code-generation-from-strings',
       `--max-old-space-size=${options.heapMb}`,
       ...readable(options).map((what) => `--allow-fs-read=${what}`),
+      // Given up before the first flow is loaded.
+      `--allow-fs-write=${path.join(CACHE_DIR, '*')}`,
       CHILD,
     ],
     {
