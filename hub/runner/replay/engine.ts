@@ -8,9 +8,9 @@ import { reasonOf } from '../../errors.ts'
 import type { Flow } from '../../streams/flow.ts'
 import type { TopicTable } from '../../topics/table.ts'
 import type { Item, Output } from '../frame.ts'
-import { FlowHost, type Input } from '../host.ts'
+import { type Definition, FlowHost, type Input } from '../host.ts'
 import type { Site } from '../host-calendar.ts'
-import { compare, type Comparison } from './compare.ts'
+import { changesOf, compare, type Comparison } from './compare.ts'
 import type { Failure, Report } from './report.ts'
 import { keptAt, type RecordedStart, type RecordedStop, type Story, storyOf } from './story.ts'
 
@@ -110,6 +110,8 @@ export class Replay {
   #messages = 0
   #given = 0
   #at = 0
+  /** It was warmed up then: what it says before this was not said. */
+  #silentUntil = -Infinity
   #bad = 0
   #skipped = 0
   #item: Item | undefined
@@ -178,11 +180,9 @@ export class Replay {
     }
     if (first.at > job.since) this.#note(`It was first started at ${iso(first.at)}: nothing before that is compared.`)
     if (first.isApproximate) this.#why.push('its recorded start was itself warmed up from a part of its history')
-    const seq = first.warmedFrom ?? first.seq
-    const kept = first.kept ?? {}
-    if (seq + 1 >= past.firstSeq) {
-      return { seq, at: first.at, params: first.params, kept }
-    }
+    const { seq, at } = first.warmed ?? first
+    if (first.warmed !== undefined) this.#silentUntil = first.at
+    if (seq + 1 >= past.firstSeq) return { seq, at, params: first.params, kept: first.kept ?? {} }
     return yield* this.#warmedUp(first)
   }
 
@@ -269,7 +269,20 @@ export class Replay {
       defined = define(fitting)
     }
     each.inputs = defined.inputs
+    if (job.params === undefined && Object.keys(wanted).length > 0) this.#compareWithDefaults(define, defined)
     if (each.number === NOW) this.#params = defined.params?.values
+  }
+
+  /** Params of then hide what was changed in the file: that is said. */
+  #compareWithDefaults(define: (values: Record<string, unknown>) => Definition, defined: Definition): void {
+    const used = defined.params?.values ?? {}
+    const defaults = define({}).params?.values ?? {}
+    define(used)
+    const hidden = Object.keys(used).filter((name) => changesOf(defaults[name], used[name]).length > 0)
+    if (hidden.length > 0)
+      this.#note(
+        `It ran with the params of then (${hidden.map((name) => `${name}: ${JSON.stringify(used[name])}, by default ${JSON.stringify(defaults[name])}`).join('; ')}). Give params, or {} for the defaults of the file.`,
+      )
   }
 
   #start(each: Runs, begin: Begin): void {
@@ -407,7 +420,7 @@ export class Replay {
   }
 
   #output(output: Output): void {
-    if (!this.#isCompared || output.at < this.#parts.job.since - MARGIN_MS) return
+    if (!this.#isCompared || output.at < Math.max(this.#silentUntil, this.#parts.job.since - MARGIN_MS)) return
     const { flow, at, cause, topic, payload } = output
     const said = {
       at,
@@ -432,6 +445,10 @@ export class Replay {
 
   /** The flow was started again then, and is now: with what it kept and with the params of then. */
   #again(start: RecordedStart, stop: RecordedStop | undefined): void {
+    if (start.warmed !== undefined && stop === undefined) {
+      this.#why.push(`from ${iso(start.at)} on it ran with a part of its memory; now it has all of it`)
+      return
+    }
     this.#halt(stop?.at ?? start.at)
     this.#followed.push(start)
     const begin = { seq: start.seq, at: start.at, params: start.params, kept: {} }

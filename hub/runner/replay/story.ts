@@ -15,6 +15,7 @@ const StartNote = z.looseObject({
   kept: Json.optional(),
   /** Where its history began when it was warmed up. */
   since: z.number().optional(),
+  sinceAt: z.number().optional(),
   approximate: z.unknown().optional(),
 })
 const SkipNote = z.looseObject({
@@ -33,8 +34,8 @@ export interface RecordedStart {
   readonly version: string
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly kept: Readonly<Record<string, unknown>> | undefined
-  /** It began with a part of its history: from this seq. */
-  readonly warmedFrom: number | undefined
+  /** It began with a part of its history, in silence: after this seq. */
+  readonly warmed: { readonly seq: number; readonly at: number } | undefined
   readonly isApproximate: boolean
   /** Place of the note itself. */
   readonly noted: { readonly seq: number; readonly at: number }
@@ -137,7 +138,10 @@ export const keptAt = (past: Past, flow: string, seq: number): Record<string, un
     const body: unknown = JSON.parse(note.payload.toString())
     if (!isOf(flow, body)) continue
     if (note.topic === '!flow-start') Object.assign(kept, startOf(note, body)?.kept)
-    else if ('key' in body && typeof body.key === 'string') kept[body.key] = 'value' in body ? body.value : undefined
+    else if ('key' in body && typeof body.key === 'string') {
+      if ('value' in body) kept[body.key] = body.value
+      else Reflect.deleteProperty(kept, body.key)
+    }
   }
   return kept
 }
@@ -148,14 +152,14 @@ const isOf = (flow: string, body: unknown): body is object =>
 const startOf = (note: Entry, body: object): RecordedStart | undefined => {
   const parsed = StartNote.safeParse(body)
   if (!parsed.success) return undefined
-  const { seq, at, version, params, kept, since, approximate } = parsed.data
+  const { seq, at, version, params, kept, since, sinceAt = at, approximate } = parsed.data
   return {
     seq,
     at,
     version,
     params,
     kept,
-    warmedFrom: since,
+    warmed: since === undefined ? undefined : { seq: since, at: sinceAt },
     isApproximate: approximate !== undefined && approximate !== false,
     noted: { seq: note.seq, at: note.at },
   }
