@@ -7,6 +7,7 @@ import type { Settings } from '../store/settings.ts'
 import type { RunnerLimits } from './limits.ts'
 import type { Link } from './link.ts'
 import type { FlowState, Run } from './state.ts'
+import type { Types } from './types.ts'
 
 export interface RunnerParts {
   /** Folder of flow files. */
@@ -28,6 +29,8 @@ export interface RunnerParts {
   log: Log
   health: Pick<Health, 'set' | 'drop' | 'report' | 'metrics'>
   limits?: Partial<RunnerLimits>
+  /** Checks types of versions that come while the hub runs; TypeScript in a process of its own unless given. */
+  types?: Types
 }
 
 export interface Crew {

@@ -260,6 +260,10 @@ export const lanesOf = (options: LanesOptions) => {
       // It joins when nothing waits for it any more.
       if (lane?.state === 'slow' && lane.edges.waiting === 0) join(lane)
     },
+    isBehind(number: number): boolean {
+      const state = lanes.get(number)?.state
+      return state === 'held' || state === 'past'
+    },
     isSlow: (number: number) => lanes.get(number)?.state === 'slow',
 
     /** Whether anyone wants it. */

@@ -88,6 +88,8 @@ export interface Link {
   /** Gives a flow a lane of its own, so that it holds up nobody; or takes it away. */
   slow(flow: number, on: boolean): void
   isSlow(flow: number): boolean
+  /** It is not yet where the others are. */
+  isBehind(flow: number): boolean
   /** Lets every turn be marked: whoever ends the process next is named. */
   markAll(on: boolean): void
   edge(edge: number): { in: number; dropped: number }
@@ -406,6 +408,7 @@ export const openLink = (options: LinkOptions): Link => {
       schedule()
     },
     isSlow: lanes.isSlow,
+    isBehind: lanes.isBehind,
     markAll(on) {
       if (all === on) return
       all = on

@@ -15,8 +15,8 @@ import { openTypes, type Types } from './types.ts'
 
 export interface Reload {
   watch(): void
-  /** A fresh process is there: what was not swapped, because the old one ended meanwhile, is swapped now. */
-  up(): void
+  /** A flow has caught up: what could not be swapped before is swapped now. */
+  present(flow: FlowState): void
   /** The version on disk took the process with it while it was loaded. */
   rejected(flow: FlowState, thrown: Thrown): void
   close(): Promise<void>
@@ -25,7 +25,7 @@ export interface Reload {
 export const openReload = (crew: Crew, troubles: Troubles, starts: Starts, marks: MarksStore): Reload => {
   const { parts, limits, flows, link } = crew
   const { log, health, clock, flowsDir, topicFiles } = parts
-  const types: Types = openTypes({ flowsDir, topicFiles, log })
+  const types: Types = parts.types ?? openTypes({ flowsDir, topicFiles, log })
   /** Versions that passed and do not run yet, by id. */
   const passed = new Map<string, FlowFile>()
   let folder: Folder | undefined
@@ -51,6 +51,8 @@ export const openReload = (crew: Crew, troubles: Troubles, starts: Starts, marks
   const swap = async (flow: FlowState, file: FlowFile): Promise<void> => {
     if (!isNext(flow, file) || !flows.has(flow.id)) return
     if (flow.run === undefined) return again(flow, file)
+    // What the old one has yet to answer is answered first.
+    if (link.isBehind(flow.run.number)) return void passed.set(flow.id, file)
     try {
       await starts.replace(flow, file, flow.params)
       passed.delete(flow.id)
@@ -147,12 +149,9 @@ export const openReload = (crew: Crew, troubles: Troubles, starts: Starts, marks
       const known = [...flows.values()].map(({ file }) => file.file)
       folder = watchFolder(flowsDir, { rescanMs: limits.rescanMs, log, known, changed, gone })
     },
-    up() {
-      for (const [id, file] of passed) {
-        const flow = flows.get(id)
-        if (flow === undefined) passed.delete(id)
-        else void crew.inLine(() => swap(flow, file))
-      }
+    present(flow) {
+      const file = passed.get(flow.id)
+      if (file !== undefined) void crew.inLine(() => swap(flow, file))
     },
     rejected(flow, thrown) {
       const file = passed.get(flow.id)

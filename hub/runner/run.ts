@@ -160,14 +160,16 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     if (mine !== ups) return
     link.catchUp()
     health.set('flows', 'healthy')
-    reload.up()
   }
 
   const present = (run: number, error?: Error): void => {
     const found = crew.runs.get(run)
     if (found === undefined || found.flow.run !== found.run) return
     const { flow } = found
-    if (error === undefined) return troubles.become(flow, 'running')
+    if (error === undefined) {
+      troubles.become(flow, 'running')
+      return reload.present(flow)
+    }
     // Without its history it would not be what it was: it begins anew, and says so.
     found.run.approximate = `its history could not be read: ${error.message}`
     troubles.halt(flow, found.run.approximate)

@@ -49,6 +49,7 @@ export const openWishes = (
           'CONFLICT',
           `Flow '${id}' does not run. Release it first; its params are checked by itself.`,
         )
+      if (flow.status !== 'running' || link.isBehind(flow.run.number)) throw busy()
       let refused: Error | undefined
       await crew.inLine(async () => {
         const { run } = flow
@@ -58,14 +59,16 @@ export const openWishes = (
         })
       })
       if (refused instanceof Unloadable) throw invalid(refused.message, values)
-      if (isGone(refused))
-        throw new Recoverable('UNAVAILABLE', 'The flows were being restarted; nothing was changed. Try again.')
+      if (isGone(refused)) throw busy()
       if (refused !== undefined) throw refused
       await marks.setParams(id, values)
       parts.journal.note('flow-params', { flow: id, params: flow.run?.params?.values ?? values, by })
     },
   }
 }
+
+const busy = (): Error =>
+  new Recoverable('UNAVAILABLE', 'The flow is being brought up to date; nothing was changed. Try again in a moment.')
 
 /** The flow's own word names the field: `params.above: must be …`. */
 const invalid = (message: string, values: Record<string, unknown>): Error => {
