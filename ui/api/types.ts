@@ -132,8 +132,16 @@ export interface ReplayRow {
   kind: RowKind
   then?: unknown
   now?: unknown
+  /** When it was said, or in which order, where that differs. */
+  told: { what: 'time' | 'order'; then?: unknown; now?: unknown }[]
   /** After the first difference: the recorded world is no longer what would have happened. */
   beyond: boolean
+}
+
+export interface ReplayFailure {
+  message: string
+  place?: string
+  at: number
 }
 
 export interface ReplayReport {
@@ -150,6 +158,14 @@ export interface ReplayReport {
   same: number
   /** How many differ in all, also beyond the rows told. */
   different: number
+  /** How many that differ are counted and not told. */
+  untold: number
+  /** The recorded starts of the flow that were followed. */
+  starts: number[]
+  /** The flow threw now, or had thrown then. */
+  failure?: ReplayFailure
+  failureThen?: ReplayFailure
+  notes: string[]
   firstDifference?: { at: number; cause: number }
   rows: ReplayRow[]
 }

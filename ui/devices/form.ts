@@ -25,7 +25,11 @@ const schemaType = (schema: Json): string => {
 }
 
 const numberIn = (schema: Json, ...keys: string[]): number | undefined => {
-  for (const key of keys) if (typeof schema[key] === 'number') return schema[key]
+  for (const key of keys) {
+    const value = schema[key]
+    // The range of a whole number in JavaScript is no bound that anyone chose.
+    if (typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER) return value
+  }
   return undefined
 }
 

@@ -147,7 +147,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
 
   test('a flow in trouble says what, where, and what to do, and can be let run again', async () => {
     const hub = await app.start()
-    hub.state.rights.push('devices.manage')
+    hub.state.rights.push('devices.manage', 'flows.manage')
     const page = await app.open(hub, '/flows/hot-iron-left-on')
     await page.getByText("Cannot read properties of undefined (reading 'tip') (hot-iron-left-on.ts:10)").waitFor()
     await page.getByText('Mend the file and save it').waitFor()
@@ -165,7 +165,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
 
   test('params are checked at their field, confirmed where they may move something, and put back', async () => {
     const hub = await app.start()
-    hub.state.rights.push('devices.manage')
+    hub.state.rights.push('devices.manage', 'flows.manage')
     const values = () => hub.flows.find(({ id }) => id === 'dust-starts-extractor')?.params?.values
     const page = await app.open(hub, DUST)
     const above = page.getByLabel(/^Above/)
@@ -284,7 +284,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     test.each(['light', 'dark'] as const)('every page of flows passes axe in the %s theme', async (colorScheme) => {
       const hub = await app.start()
       const many = await app.start({ flows: 50 })
-      hub.state.rights.push('devices.manage')
+      hub.state.rights.push('devices.manage', 'flows.manage')
       decide(hub)
       const options = { viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true } as const
       const page = await app.open(hub, '/flows?view=graph', options)
@@ -320,7 +320,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
 
   test('nothing runs over the edge at 320 px', async () => {
     const hub = await app.start()
-    hub.state.rights.push('devices.manage')
+    hub.state.rights.push('devices.manage', 'flows.manage')
     decide(hub)
     const page = await app.open(hub, '/flows', { viewport: { width: 320, height: 640 } })
     const width = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth)

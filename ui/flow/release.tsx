@@ -10,7 +10,7 @@ import { useJarvisContext } from '../live/jarvis.tsx'
 export const Release = ({ id, onDone }: { id: string; onDone?: () => void }) => {
   const { hub, me, refetch } = useJarvisContext()
   const [busy, setBusy] = useState(false)
-  if (!me.rights.includes('devices.manage')) return null
+  if (!me.rights.includes('flows.manage')) return null
   const release = async (): Promise<void> => {
     setBusy(true)
     try {

@@ -32,8 +32,8 @@ const Topics = ({ title, topics }: { title: string; topics: readonly string[] })
 
 const Rate = ({ rate, count }: { rate: number | undefined; count: number }) => (
   <td className="figure">
-    {rate !== undefined && <span>{rateWords(rate)}</span>}
-    <span className={rate === undefined ? '' : 'small soft'}>{numberText(count)}</span>
+    {rate !== undefined && rate > 0 && <span>{rateWords(rate)}</span>}
+    <span className={rate !== undefined && rate > 0 ? 'small soft' : ''}>{numberText(count)}</span>
   </td>
 )
 
@@ -67,7 +67,7 @@ const Row = ({ flow }: { flow: FlowItem }) => (
 
 export const FlowTable = ({ flows }: { flows: readonly FlowItem[] }) => (
   <div className="table-place" tabIndex={0} role="region" aria-label="Table of the flows">
-    <table className="table">
+    <table className="table flow-table">
       <thead>
         <tr>
           <th scope="col">Flow</th>

@@ -19,9 +19,15 @@ const WORD: Record<FieldDiff['kind'], string> = {
   'only now': 'only now',
 }
 
+/** An instant as a time of day, anything else as it is. */
+const toldText = (value: unknown): string => {
+  const at = typeof value === 'string' ? Date.parse(value) : NaN
+  return Number.isNaN(at) ? valueText(value) : new Date(at).toLocaleTimeString('en-GB')
+}
+
 const Payloads = ({ row }: { row: ReplayRow }) => {
   const fields = payloadDiff(row.then, row.now)
-  if (fields.length === 0) return <p className="small soft">It carries no payload.</p>
+  if (fields.length === 0 && row.told.length === 0) return <p className="small soft">It carries no payload.</p>
   return (
     <div className="table-place" tabIndex={0} role="region" aria-label="Payload, field by field">
       <table className="table diff-table">
@@ -33,6 +39,13 @@ const Payloads = ({ row }: { row: ReplayRow }) => {
           </tr>
         </thead>
         <tbody>
+          {row.told.map(({ what, then, now }) => (
+            <tr key={`(${what})`} className="differs">
+              <th scope="row">{what === 'time' ? 'When it was said' : 'In which order'}</th>
+              <td>{toldText(then)}</td>
+              <td>{toldText(now)}</td>
+            </tr>
+          ))}
           {fields.map(({ path, then, now, kind }) => (
             <tr key={path} className={kind === 'same' ? 'soft' : 'differs'}>
               <th scope="row">

@@ -66,6 +66,7 @@ const row = (seconds: number, kind: ReplayRow['kind']): ReplayRow => ({
   cause: 1,
   topic: 't',
   beyond: false,
+  told: [],
 })
 
 test('decisions that would touch are one mark, which shows the one that differs', () => {
@@ -95,6 +96,7 @@ test('the times under a timeline are round', () => {
 })
 
 test('a report counts what differs, also beyond the rows it tells', () => {
+  const row = { at: 1, cause: 2, topic: 't', kind: 'changed' }
   const replay = readReplay({
     id: 'r',
     flow: 'f',
@@ -105,18 +107,30 @@ test('a report counts what differs, also beyond the rows it tells', () => {
       nowCount: 10,
       same: 4,
       rows: [
-        { at: 1, cause: 2, topic: 't', kind: 'changed' },
+        {
+          ...row,
+          changes: [
+            { field: '(time)', then: 'a', now: 'b' },
+            { field: 'level', then: 1, now: 2 },
+          ],
+        },
         { kind: 'odd', topic: 't' },
       ],
+      more: { same: 0, different: 7 },
       exact: false,
       why: 'the journal was cut',
+      failure: { message: 'it threw', place: 'f.ts:3', at: '1970-01-01T00:00:01Z', cause: 4 },
+      notes: ['one', 2],
     },
   })
   expect(replay?.report).toMatchObject({
     different: 8,
+    untold: 7,
     exact: false,
     why: 'the journal was cut',
-    rows: [{ kind: 'changed' }],
+    rows: [{ kind: 'changed', told: [{ what: 'time', then: 'a', now: 'b' }] }],
+    failure: { message: 'it threw', place: 'f.ts:3', at: 1000 },
+    notes: ['one'],
   })
   expect(readReplay({ id: 'r', state: 'odd' })).toBeUndefined()
 })

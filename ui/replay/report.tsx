@@ -4,6 +4,7 @@ import { ROW_KINDS, type ReplayReport } from '../api/types.ts'
 import { Badge } from '../design/badge.tsx'
 import { Clock } from '../design/age.tsx'
 import { Note } from '../design/parts.tsx'
+import { errorWords } from '../flow/state.tsx'
 import { numberText } from '../devices/value.ts'
 import { spanWords } from '../live/age.ts'
 import { Differences } from './differences.tsx'
@@ -13,13 +14,14 @@ const many = (count: number, one: string, more = `${one}s`): string =>
   `${numberText(count)} ${count === 1 ? one : more}`
 
 const Verdict = ({ report }: { report: ReplayReport }) => {
-  const { different, same, thenCount, nowCount, messages } = report
+  const { different, same, thenCount, nowCount, messages, starts } = report
   if (different > 0)
     return (
       <p className="verdict">
         <Badge tone="warn">{many(different, 'difference')}</Badge>
         <span>
           {many(thenCount, 'decision')} then, {numberText(nowCount)} now, {numberText(same)} the same.
+          {starts.length > 1 && ` It was started anew ${many(starts.length - 1, 'time')} in this range, as recorded.`}
         </span>
       </p>
     )
@@ -82,6 +84,21 @@ export const Report = ({ report }: Props) => {
             beginning may come from that.
           </Note>
         )}
+        {report.failure && (
+          <Note tone="bad">
+            It fails now, at <Clock at={report.failure.at} />: <strong>{errorWords(report.failure)}</strong>
+          </Note>
+        )}
+        {report.failureThen && (
+          <Note tone="warn">
+            It failed then, at <Clock at={report.failureThen.at} />: {errorWords(report.failureThen)}
+          </Note>
+        )}
+        {report.notes.map((note) => (
+          <Note key={note} tone="idle">
+            {note}
+          </Note>
+        ))}
         {first && (
           <p className="small soft">
             The first difference is at <Clock at={first.at} />. What is shaded lies beyond it: there the recorded world
@@ -103,12 +120,7 @@ export const Report = ({ report }: Props) => {
               <kbd>j</kbd> next, <kbd>k</kbd> previous
             </span>
           </div>
-          <Differences
-            rows={differences}
-            place={step}
-            onSelect={setStep}
-            untold={Math.max(0, report.different - differences.length)}
-          />
+          <Differences rows={differences} place={step} onSelect={setStep} untold={report.untold} />
         </>
       )}
     </section>

@@ -43,6 +43,7 @@ const rowsOf = ({ since, until, params }: Wish, cause: number): object[] => {
       kind: 'changed',
       then: payload,
       now: { ...payload, reason: `dust over ${above}`, payload: { speed: 'low' } },
+      changes: [{ field: '(time)', then: at, now: new Date(Date.parse(at) + 4000).toISOString() }],
     }
   })
 }
@@ -107,6 +108,9 @@ export const fakeReplays = ({
         same: count('same'),
         ...(first ? { firstDifference: { at: first.at, cause: first.cause } } : {}),
         rows,
+        more: { same: 0, different: 0 },
+        starts: [],
+        notes: [],
       },
     }
   })

@@ -37,15 +37,22 @@ const Fact = ({ name, children, tone = '' }: { name: string; children: ReactNode
   </div>
 )
 
+const RateAndCount = ({ rate, count }: { rate: number | undefined; count: number }) =>
+  rate !== undefined && rate > 0 ? (
+    <>
+      {rateWords(rate)} <span className="soft small">{numberText(count)}</span>
+    </>
+  ) : (
+    numberText(count)
+  )
+
 const Figures = ({ flow }: { flow: FlowDetail }) => (
   <dl className="figures">
     <Fact name="In">
-      {flow.rateIn !== undefined && `${rateWords(flow.rateIn)} `}
-      <span className="soft small">{numberText(flow.in)}</span>
+      <RateAndCount rate={flow.rateIn} count={flow.in} />
     </Fact>
     <Fact name="Out">
-      {flow.rateOut !== undefined && `${rateWords(flow.rateOut)} `}
-      <span className="soft small">{numberText(flow.out)}</span>
+      <RateAndCount rate={flow.rateOut} count={flow.out} />
     </Fact>
     <Fact name="Delay, half and 99 of 100">
       {flow.delayMs ? `${spanWords(flow.delayMs.p50)}, ${spanWords(flow.delayMs.p99)}` : '–'}
@@ -124,6 +131,13 @@ const Detail = ({ flow, again }: { flow: FlowDetail; again: () => void }) => {
           <Part title="Keeps">
             <Kept flow={flow} />
           </Part>
+          <Part title="Source" aside={<code className="small soft">flows/{flow.id}.ts</code>}>
+            {flow.source === '' ? (
+              <p className="small soft">The hub does not tell its source.</p>
+            ) : (
+              <Source source={flow.source} name={`${flow.id}.ts`} failing={failingLine(flow)} />
+            )}
+          </Part>
         </div>
         <div className="stack">
           <Part title="Last said">
@@ -134,13 +148,6 @@ const Detail = ({ flow, again }: { flow: FlowDetail; again: () => void }) => {
           </Part>
         </div>
       </div>
-      <Part title="Source" aside={<code className="small soft">flows/{flow.id}.ts</code>}>
-        {flow.source === '' ? (
-          <p className="small soft">The hub does not tell its source.</p>
-        ) : (
-          <Source source={flow.source} name={`${flow.id}.ts`} failing={failingLine(flow)} />
-        )}
-      </Part>
     </>
   )
 }

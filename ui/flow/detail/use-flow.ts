@@ -4,7 +4,7 @@ import { Problem, sentence } from '../../api/problem.ts'
 import type { FlowDetail } from '../../api/types.ts'
 import { useJarvisContext, useTopics } from '../../live/jarvis.tsx'
 
-const EVERY_MS = 3000
+const EVERY_MS = 5000
 
 export interface FlowReading {
   flow: FlowDetail | undefined

@@ -21,10 +21,10 @@ import { Button } from '../../design/button.tsx'
 import { Icon, type IconName } from '../../design/icon.tsx'
 import { go } from '../../pages/route.ts'
 import { edgeWords, type Graph, type GraphNode, type NodeKind } from './graph.ts'
-import { fitting, layout, type Box, type Placed } from './layout.ts'
+import { fitting, layout, passing, type Box, type Layout, type Placed } from './layout.ts'
 
 const SIZE: Record<NodeKind, { width: number; height: number }> = {
-  topic: { width: 196, height: 72 },
+  topic: { width: 212, height: 72 },
   flow: { width: 232, height: 88 },
   group: { width: 232, height: 88 },
   gate: { width: 132, height: 72 },
@@ -120,11 +120,34 @@ const BoxView = ({ data }: NodeProps<BoxNode>) => (
   </>
 )
 
-type LineEdge = Edge<{ words: readonly string[]; isWarn: boolean }, 'line'>
+type Way = readonly { left: number; right: number; y: number }[]
+type LineEdge = Edge<{ words: readonly string[]; isWarn: boolean; way: Way }, 'line'>
 
-const LineView = ({ data, style, ...ends }: EdgeProps<LineEdge>) => {
-  const [path, x, y] = getBezierPath(ends)
+/** A curve from end to end, straight through the columns it passes. */
+const pathThrough = (ends: EdgeProps<LineEdge>, way: Way): string => {
+  const points = [
+    ...way.flatMap(({ left, right, y }) => [
+      { x: left, y },
+      { x: right, y },
+    ]),
+    { x: ends.targetX, y: ends.targetY },
+  ]
+  let [x, y] = [ends.sourceX, ends.sourceY]
+  let path = `M${x} ${y}`
+  for (const to of points) {
+    const middle = (x + to.x) / 2
+    path += to.y === y ? `L${to.x} ${to.y}` : `C${middle} ${y} ${middle} ${to.y} ${to.x} ${to.y}`
+    ;[x, y] = [to.x, to.y]
+  }
+  return path
+}
+
+const LineView = (edge: EdgeProps<LineEdge>) => {
+  const { data, style } = edge
+  const [curve, x, y] = getBezierPath(edge)
   const lines = data?.words ?? []
+  const way = data?.way ?? []
+  const path = way.length === 0 ? curve : pathThrough(edge, way)
   return (
     <>
       <BaseEdge path={path} {...(style === undefined ? {} : { style })} />
@@ -152,15 +175,14 @@ const EDGES = { line: LineView }
 const shapeOf = ({ nodes, edges }: Graph): string =>
   `${nodes.map(({ id }) => id).join('|')}#${edges.map(({ id }) => id).join('|')}`
 
-interface Laid {
+interface Laid extends Layout {
   shape: string
   boxes: readonly Box[]
-  places: ReturnType<typeof layout>
 }
 
 const laidOut = (graph: Graph, shape: string): Laid => {
   const boxes = graph.nodes.map(({ id, kind }) => ({ id, ...SIZE[kind] }))
-  return { shape, boxes, places: layout(boxes, graph.edges) }
+  return { shape, boxes, ...layout(boxes, graph.edges) }
 }
 
 const widthOf = (rate: number | undefined): number =>
@@ -179,7 +201,7 @@ const boxNode = (node: GraphNode, position: Placed, onOpen: (area: string) => vo
   }
 }
 
-const linesOf = (graph: Graph): LineEdge[] => {
+const linesOf = (graph: Graph, ways: Layout['ways']): LineEdge[] => {
   const titles = new Map(graph.nodes.map(({ id, title }) => [id, title]))
   return graph.edges.map((edge) => {
     const lines = edgeWords(edge)
@@ -194,7 +216,7 @@ const linesOf = (graph: Graph): LineEdge[] => {
       className: `graph-edge${isWarn ? ' is-warn' : isLive ? ' is-live' : ''}`,
       style: { strokeWidth: widthOf(edge.rate) },
       ariaLabel: [ends, ...lines].join(', '),
-      data: { words: lines, isWarn },
+      data: { words: lines, isWarn, way: ways.get(passing(edge)) ?? [] },
     }
   })
 }
@@ -213,13 +235,13 @@ const Drawing = ({ graph, onOpen }: Props) => {
   const [kept, keep] = useState(() => laidOut(graph, shape))
   const laid = kept.shape === shape ? kept : laidOut(graph, shape)
   if (laid !== kept) keep(laid)
-  const { boxes, places } = laid
+  const { boxes, places, ways } = laid
 
   const nodes = useMemo(
     () => graph.nodes.map((node) => boxNode(node, places.get(node.id) ?? { x: 0, y: 0 }, onOpen)),
     [graph, places, onOpen],
   )
-  const edges = useMemo(() => linesOf(graph), [graph])
+  const edges = useMemo(() => linesOf(graph, ways), [graph, ways])
 
   const fit = (duration: number): void => {
     const view = frame.current?.getBoundingClientRect()

@@ -1,7 +1,7 @@
 // What is drawn of the flows: topics they hear, the flows, topics they write, the gate, devices and plugins. Pure.
 import type { FlowItem, PluginItem } from '../../api/types.ts'
 import type { Tone } from '../../design/badge.tsx'
-import { words } from '../../devices/value.ts'
+import { numberText, words } from '../../devices/value.ts'
 import type { DeviceView } from '../../live/state.ts'
 import { byTrouble, flowTone, RANK, remarks } from '../tone.ts'
 import { flowPath } from '../path.ts'
@@ -88,11 +88,15 @@ export const overlaps = (a: string, b: string): boolean => {
   return true
 }
 
+/** What is seldom has no rate worth telling: then how many there were. */
+const rateOrCount = (rate: number | undefined, count: number): string =>
+  rate !== undefined && rate > 0 ? rateWords(rate) : numberText(count)
+
 const flowNode = (flow: FlowItem): GraphNode => {
   const rates = [
-    flow.rateIn === undefined ? `${flow.in} in` : `${rateWords(flow.rateIn)} in`,
-    flow.rateOut === undefined ? `${flow.out} out` : `${rateWords(flow.rateOut)} out`,
-    ...(flow.dropped > 0 ? [`${flow.dropped} dropped`] : []),
+    `${rateOrCount(flow.rateIn, flow.in)} in`,
+    `${rateOrCount(flow.rateOut, flow.out)} out`,
+    ...(flow.dropped > 0 ? [`${numberText(flow.dropped)} dropped`] : []),
   ]
   const tone = flowTone(flow)
   const remark = remarks(flow)[0]

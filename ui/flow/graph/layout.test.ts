@@ -43,7 +43,7 @@ test('no two boxes overlap, whatever hangs together', () => {
           { from: `n${(n * 13) % 120}`, to: `n${n}` },
         ],
   )
-  const places = layout(boxes, links)
+  const { places } = layout(boxes, links)
   const byColumn = Map.groupBy(boxes, ({ id }) => places.get(id)?.x ?? -1)
   expect(byColumn.size).toBeGreaterThan(2)
   for (const column of byColumn.values()) {
@@ -60,14 +60,27 @@ test('the same graph gives the same picture, and a straight chain is a straight 
   const boxes = ['a', 'b', 'c'].map((id) => box(id))
   const links = ['a>b', 'b>c'].map(link)
   expect(layout(boxes, links)).toEqual(layout(boxes, links))
-  expect([...layout(boxes, links).values()].map(({ y }) => y)).toEqual([0, 0, 0])
+  expect([...layout(boxes, links).places.values()].map(({ y }) => y)).toEqual([0, 0, 0])
 })
 
 test('links do not cross where they need not', () => {
   const boxes = ['a', 'b', 'x', 'y'].map((id) => box(id))
-  const places = layout(boxes, ['a>y', 'b>x'].map(link))
+  const { places } = layout(boxes, ['a>y', 'b>x'].map(link))
   const y = (id: string): number => places.get(id)?.y ?? -1
   expect(Math.sign(y('a') - y('b'))).toBe(Math.sign(y('y') - y('x')))
+})
+
+test('a link that passes a column goes between its boxes', () => {
+  const boxes = ['a', 'b', 'c', 'm', 'n'].map((id) => box(id))
+  const { places, ways } = layout(boxes, ['a>m', 'm>c', 'a>n', 'n>c', 'a>b', 'b>c', 'a>c'].map(link))
+  const [way] = ways.get('a → c') ?? []
+  if (!way) throw new Error('no way')
+  expect(way.left).toBe(places.get('m')?.x)
+  for (const id of ['m', 'n', 'b']) {
+    const top = places.get(id)?.y ?? 0
+    expect(way.y < top || way.y > top + 40, id).toBe(true)
+  }
+  expect(places.size).toBe(5)
 })
 
 test('a picture that would get too small to read is shown from where it begins instead of whole', () => {

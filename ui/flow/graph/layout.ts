@@ -88,9 +88,45 @@ export const settle = (wanted: readonly number[], heights: readonly number[], ga
   return bases.map((base, n) => base + (offsets[n] ?? 0))
 }
 
-/** The top left corner of each box. The same graph gives the same picture; the order of `boxes` breaks ties. */
-export const layout = (boxes: readonly Box[], links: readonly Link[]): Map<string, Placed> => {
-  const layers = layersOf(boxes, links)
+export interface Layout {
+  /** The top left corner of each box. */
+  places: ReadonlyMap<string, Placed>
+  /** Where links that pass other columns go through those, from left to right; by `passing`. */
+  ways: ReadonlyMap<string, readonly { left: number; right: number; y: number }[]>
+}
+
+export const passing = ({ from, to }: Link): string => `${from} → ${to}`
+
+const WAY_HEIGHT = 12
+
+/** A place kept free in each column that a link passes, so that no box stands in its way. */
+const withWays = (
+  boxes: readonly Box[],
+  links: readonly Link[],
+  layers: ReadonlyMap<string, number>,
+): { boxes: Box[]; links: Link[]; layers: Map<string, number>; ways: Map<string, string[]> } => {
+  const all = { boxes: [...boxes], links: [] as Link[], layers: new Map(layers), ways: new Map<string, string[]>() }
+  for (const link of links) {
+    const [first, last] = [layers.get(link.from) ?? 0, layers.get(link.to) ?? 0]
+    let from = link.from
+    const way: string[] = []
+    for (let layer = first + 1; layer < last; layer += 1) {
+      const id = `${passing(link)} ${layer}`
+      all.boxes.push({ id, width: 0, height: WAY_HEIGHT })
+      all.layers.set(id, layer)
+      all.links.push({ from, to: id })
+      way.push(id)
+      from = id
+    }
+    all.links.push({ from, to: link.to })
+    if (way.length > 0) all.ways.set(passing(link), way)
+  }
+  return all
+}
+
+/** Where everything stands. The same graph gives the same picture; the order of `boxes` breaks ties. */
+export const layout = (drawn: readonly Box[], joined: readonly Link[]): Layout => {
+  const { boxes, links, layers, ways } = withWays(drawn, joined, layersOf(drawn, joined))
   const columns: Box[][] = []
   for (const box of boxes) (columns[layers.get(box.id) ?? 0] ??= []).push(box)
   const filled = Array.from(columns, (column) => column ?? [])
@@ -133,13 +169,24 @@ export const layout = (boxes: readonly Box[], links: readonly Link[]): Map<strin
 
   const top = Math.min(0, ...tops.values())
   const places = new Map<string, Placed>()
+  const widths = new Map<string, number>()
   let x = 0
   for (const column of filled) {
     const width = Math.max(0, ...column.map((box) => box.width))
-    for (const box of column) places.set(box.id, { x: Math.round(x), y: Math.round((tops.get(box.id) ?? 0) - top) })
+    for (const box of column) {
+      places.set(box.id, { x: Math.round(x), y: Math.round((tops.get(box.id) ?? 0) - top) })
+      widths.set(box.id, width)
+    }
     if (column.length > 0) x += width + GAP.x
   }
-  return places
+  const through = (id: string): { left: number; right: number; y: number } => {
+    const { x: left, y } = places.get(id) ?? { x: 0, y: 0 }
+    return { left, right: left + (widths.get(id) ?? 0), y: y + WAY_HEIGHT / 2 }
+  }
+  return {
+    places: new Map(drawn.map(({ id }) => [id, places.get(id) ?? { x: 0, y: 0 }])),
+    ways: new Map([...ways].map(([link, way]) => [link, way.map(through)])),
+  }
 }
 
 /** How a picture of this size is first shown in a view: whole if it can be read so, otherwise from its left and from `top`. */

@@ -39,6 +39,16 @@ test('a unit told by the schema wins over one in the description', () => {
   expect(one?.unit).toBe('°C')
 })
 
+test('the unit is read however the description writes it, and said once', () => {
+  const read = (description: string) =>
+    paramFields({ schema: { properties: { a: { type: 'number', minimum: 20, description } } } }).map(
+      ({ unit, hint }) => [unit, hint],
+    )[0]
+  expect(read('Dust that starts it, in µg/m³')).toEqual(['µg/m³', 'Dust that starts it · 20 or more'])
+  expect(read('Pressure (bar)')).toEqual(['bar', 'Pressure · 20 or more'])
+  expect(read('How many, at most')).toEqual(['', 'How many, at most · 20 or more'])
+})
+
 test('what is written comes back as typed values; an empty optional one is left out', () => {
   expect(valuesFrom({ schema }, texts({ above: '90,5', quiet: '1 h', weekend: 'true', speed: 'high' }))).toEqual({
     values: { above: 90.5, quiet: 3_600_000, weekend: true, speed: 'high' },

@@ -11,17 +11,19 @@ export interface ParamField extends Field {
   isSpan: boolean
 }
 
+/** `, µg/m³`, `, in ms` or `(ms)`, before the end or before what the form adds. */
+const UNIT_AT_END = /\s*[,(]\s*(?:in )?([^\s,()]{1,8})\)?\.?(?=$| ·)/
+
 /** A unit told by the schema, or at the end of its description: `Dust that starts it, µg/m³`. */
 const unitOf = (schema: Json): string => {
   const told = schema['unit'] ?? schema['x-unit']
   if (typeof told === 'string') return told
   const description = schema['description']
-  return typeof description === 'string' ? (/[,(]\s*(?:in )?([^\s,()]{1,8})\)?\.?$/.exec(description)?.[1] ?? '') : ''
+  return typeof description === 'string' ? (UNIT_AT_END.exec(description)?.[1] ?? '') : ''
 }
 
 const spanHint = (schema: Json, min: number | undefined, max: number | undefined): string => {
-  const described =
-    typeof schema['description'] === 'string' ? schema['description'].replace(/[,(]\s*(in )?ms\)?\.?$/, '') : ''
+  const described = typeof schema['description'] === 'string' ? schema['description'].replace(UNIT_AT_END, '') : ''
   const range =
     min !== undefined && max !== undefined
       ? `${durationText(min)} to ${durationText(max)}`
@@ -48,7 +50,7 @@ export const paramFields = (params: Pick<FlowParams, 'schema'>): ParamField[] =>
     const { hint: told = '', ...rest } = field
     // The unit stands beside the label; it need not be said twice.
     if (!isSpan) {
-      const hint = unit === '' ? told : told.replace(`, ${unit}`, '').replace(` (${unit})`, '')
+      const hint = unit === '' ? told : told.replace(UNIT_AT_END, '')
       return { ...rest, unit, isSpan, ...(hint === '' ? {} : { hint }) }
     }
     const hint = spanHint(schema, field.min, field.max)

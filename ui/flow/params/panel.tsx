@@ -92,7 +92,7 @@ export const ParamsPanel = ({ flow, params, onSaved }: Props) => {
     if ('values' in read) ask(read.values, false)
   }
 
-  if (!me.rights.includes('devices.manage'))
+  if (!me.rights.includes('flows.manage'))
     return (
       <>
         <dl className="facts">
