@@ -5,6 +5,7 @@ import { requirePatchedAedes } from '../broker/patched.ts'
 import { wallClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { reasonOf } from '../errors.ts'
+import { brokerReached } from './broker-check.ts'
 import {
   brokerPatched,
   clockSane,
@@ -24,11 +25,17 @@ export const inspect = (config: Config): Promise<number> => {
   const ports = (['HTTP_PORT', 'HTTPS_PORT', 'MQTT_PORT', 'MQTTS_PORT'] as const).map((variable): Check =>
     portFree({ variable, port: config[variable], bind }, ours),
   )
+  const { BROKER_CA_FILE: caFile, OFFLINE_MODE: offline } = config
+  const others = (['BROKER_URL', 'BRIDGE_URL'] as const).flatMap((variable) => {
+    const url = config[variable]
+    return url === undefined ? [] : [brokerReached({ variable, url, caFile, offline })]
+  })
   return doctor([
     nodeVersion(process.version),
     dataFolder(config.DATA_DIR),
     ...ports,
     otherBroker(config.MQTT_PORT),
+    ...others,
     uiBuilt(resolve(import.meta.dirname, '../../ui/dist')),
     brokerPatched(() => patchProblems()),
     clockSane(wallClock().now, () => newestIn(config.DATA_DIR)),
