@@ -67,7 +67,7 @@ const open = (login: Login, { port, version }: Setup, heard: (packet: Packet) =>
   })
 
 /** Silent for so long, what has not come is lost. */
-const LOST_MS = 2000
+const LOST_MS = 10_000
 
 /** Now, as sixteen digits: nanoseconds since the process began, counted from 10⁹ ms so that the width never changes. */
 const stamp = (): string => String(Math.round((1e9 + performance.now()) * 1e6))

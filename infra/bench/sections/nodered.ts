@@ -15,7 +15,9 @@ interface Entry {
 const warmMs = (rules: number): number => Math.min(12_000, 4000 + 20 * rules)
 const VERSIONS: readonly Version[] = [4, 5]
 const nameOf = (version: Version): string => (version === 5 ? '5' : '3.1.1')
-const of = (entry: Entry | undefined, pick: (row: Row) => number): number => median((entry?.rows ?? []).map(pick))
+/** Rounds in which nothing came do not count: they are in the column `lost`. */
+const of = (entry: Entry | undefined, pick: (row: Row) => number): number =>
+  median((entry?.rows ?? []).map(pick).filter(Number.isFinite))
 
 /** Starts all, warms each, and measures them in turn, round by round; ends all whatever happens. */
 const measured = async (
@@ -48,9 +50,10 @@ const goalsOf = (entries: readonly Entry[], most: number, middle: number): strin
     entries.find(({ contender: c }) => c.name === name && c.rules === rules && c.version === version)
   const rows: string[][] = []
   const goal = (what: string, figure: number, limit: number, shown: (value: number) => string, isAtMost = true) => {
-    if (!Number.isFinite(figure)) return
+    const aim = `${isAtMost ? '≤' : '≥'} ${shown(limit)}`
+    if (!Number.isFinite(figure)) return void rows.push([what, 'not measured', aim, ''])
     const isMet = isAtMost ? figure <= limit : figure >= limit
-    rows.push([what, shown(figure), `${isAtMost ? '≤' : '≥'} ${shown(limit)}`, isMet ? 'met' : 'missed'])
+    rows.push([what, shown(figure), aim, isMet ? 'met' : 'missed'])
   }
   const part = (value: number) => `1/${(1 / value).toFixed(1)}`
   const times = (value: number) => `${value.toFixed(2)} ×`
