@@ -8,7 +8,9 @@ export default flow({ params: { above } }, (from, params) =>
   from('devices/{device}/telemetry', { where: { device: 'dust' } }).pipe(
     map(({ payload }) => Number(payload.dust ?? NaN)),
     hysteresis({ low: 20, high: params.above }),
-    switchMap((dusty) => (dusty ? of('switch.turn_on') : timer(minutes(2)).pipe(map(() => 'switch.turn_off')))),
+    switchMap((dusty) =>
+      dusty ? of('switch.turn_on' as const) : timer(minutes(2)).pipe(map(() => 'switch.turn_off' as const)),
+    ),
     map((intent) => message('devices/{device}/request', { device: 'extractor' }, { intent, reason: 'dust' })),
   ),
 )

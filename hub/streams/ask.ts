@@ -16,14 +16,17 @@ import {
   timer,
 } from 'rxjs'
 import type { From } from './flow.ts'
-import { type Message, message, type Payload } from './message.ts'
+import { type DeviceName, type Message, message, type Payload, type PayloadTo } from './message.ts'
 import { turnNow } from './realm.ts'
 
 /** What became of a request: the gate's one result, or `timeout` when the flow's own wait was over first. */
 export type Answer = Payload<'devices/{device}/result'>
 
 /** A wish of a flow: its id and its end come from `ask`. */
-export type Wish = Omit<Payload<'devices/{device}/request'>, 'id' | 'expiresAt' | 'issuedAt' | 'requestedBy'>
+export type Wish<D extends DeviceName = DeviceName> = Omit<
+  PayloadTo<'devices/{device}/request', D>,
+  'id' | 'expiresAt' | 'issuedAt' | 'requestedBy'
+>
 
 /** What to do with the answer: messages, or none. */
 export interface Asking<M> {
@@ -40,10 +43,10 @@ const MOST_OPEN = 100
  * the flow, its recorded start and a count: a replay asks with the same ids and hears the same answers. `device` and `request`
  * may be functions of the message; a fixed device lets only its own results into the flow.
  */
-export const ask = <M>(
+export const ask = <M, const D extends DeviceName = DeviceName>(
   from: From,
-  device: string | ((trigger: M) => string),
-  request: Wish | ((trigger: M) => Wish),
+  device: D | ((trigger: M) => D),
+  request: Wish<NoInfer<D>> | ((trigger: M) => Wish<NoInfer<D>>),
   { within, then }: Asking<M>,
 ): OperatorFunction<M, Message> => {
   const results = from('devices/{device}/result', typeof device === 'string' ? { where: { device } } : {}).pipe(share())
@@ -77,10 +80,10 @@ export const ask = <M>(
  * The same, going on only when the wish was allowed and done. For an intent that needs a person's yes the gate asks people and
  * holds the command back: no, silence, expiry and failure all lead to nothing.
  */
-export const ifApproved = <M>(
+export const ifApproved = <M, const D extends DeviceName = DeviceName>(
   from: From,
-  device: string | ((trigger: M) => string),
-  request: Wish | ((trigger: M) => Wish),
+  device: D | ((trigger: M) => D),
+  request: Wish<NoInfer<D>> | ((trigger: M) => Wish<NoInfer<D>>),
   { within, then }: Asking<M>,
 ): OperatorFunction<M, Message> =>
   ask(from, device, request, {

@@ -10,9 +10,21 @@ export type Topic = keyof Topics & string
 /** The payload of a topic. */
 export type Payload<T extends Topic> = Topics[T]
 
+/** What is known of this hub: empty until `npm run types` has written `devices`, each id with the intents it can be asked. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- filled by declaration merging
+export interface Known {}
+
+type Intents = Known extends { devices: infer D } ? D : Record<string, string>
+
+/** The id of a device; any text while nothing is known of this hub. */
+export type DeviceName = Extract<keyof Intents, string>
+
+/** What a device can be asked; any text while nothing is known of this hub. */
+export type IntentOf<D extends DeviceName> = Extract<Intents[D], string>
+
 /** `'devices/{device}/state'` → `{ device: string }`. */
 export type Params<T extends string> = T extends `${string}{${infer P}}${infer Rest}`
-  ? { [K in P | keyof Params<Rest>]: string }
+  ? { [K in P | keyof Params<Rest>]: K extends 'device' ? DeviceName : string }
   : // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- no parameters
     {}
 
@@ -24,9 +36,20 @@ export type Heard<T extends Topic = Topic> = {
   [K in T]: { topic: K; params: Params<K>; payload: Payload<K>; seq: number; at: number; origin: string }
 }[T]
 
+/** The payload of a topic, narrowed by the device it goes to: a request may only ask for what that one can do. */
+export type PayloadTo<T extends Topic, D extends DeviceName> = T extends 'devices/{device}/request'
+  ? Omit<Payload<T>, 'intent'> & { intent: IntentOf<D> }
+  : Payload<T>
+
+type ParamsTo<T extends Topic, D extends DeviceName> = T extends `${string}{device}${string}`
+  ? Omit<Params<T>, 'device'> & { device: D }
+  : Params<T>
+
 /** Makes a message. A wrong topic, parameter or payload does not compile. */
-export const message = <T extends Topic>(topic: T, params: Params<T>, payload: Payload<T>): Message<T> => ({
-  topic,
-  params,
-  payload,
-})
+export const message = <const T extends Topic, const D extends DeviceName = DeviceName>(
+  topic: T,
+  params: ParamsTo<T, D>,
+  payload: PayloadTo<T, NoInfer<D>>,
+): Message<T> =>
+  // What is narrower than a topic's parameters and payload fits them; the compiler cannot follow it through the conditions.
+  ({ topic, params, payload }) as unknown as Message<T>
