@@ -9,7 +9,7 @@ import { Fatal, reasonOf } from '../errors.ts'
 export const AEDES_VERSION = '2.0.0-beta.1'
 
 /** What `fingerprint` gives for that version with `patches/aedes+2.0.0-beta.1.patch` applied. */
-export const AEDES_PATCHED = '5fcaf9f5c4278045f04988dedabdc3e3663ba2346fab844fdd3fc1879320c3c8'
+export const AEDES_PATCHED = '38022e5ebc3504a69092133a2fa92850a1bbe5d6ff697da4e9ededcf183c74d5'
 
 /** Where npm put aedes. */
 export const installedAedes = (): string => dirname(fileURLToPath(import.meta.resolve('aedes')))
