@@ -45,7 +45,7 @@ export const guard = (
   const malformed = (what: string) => fail('malformed', new Error(what))
 
   const parse = (chunk: Buffer) => {
-    const isBetween = parser._stateCounter === 0 && parser._list.length === 0 && parser.error === null
+    const isBetween = parser._stateCounter === 0
     const done = isBetween && link.connected ? quickPackets(link, chunk, limits.packet, topics) : 0
     if (done < chunk.length) plain.parse(done === 0 ? chunk : chunk.subarray(done))
   }
