@@ -147,11 +147,24 @@ const total = flow({ params: { step: z.number().default(1) } }, (from, { step })
 test('it begins with what it kept, and with the params it had', async () => {
   const options = { flow: total, sent: day.slice(0, 60), kept: { total: 100 }, params: { step: 5 } }
   const dir = await journalOf(recordOf(options))
-  const report = replayed(dir, total)
+  const report = replayed(dir, total, { version: 'v1' })
   expect(report).toMatchObject({ isSame: true, exact: true, params: { step: 5 } })
   expect(report.rows[0]?.now).toMatchObject({ value: 105 })
   const other = replayed(dir, total, { params: { step: 6 } })
   expect(other.rows[0]).toMatchObject({ kind: 'changed', changes: [{ field: 'value', then: 105, now: 106 }] })
+})
+
+test('another version has the defaults of its file, but for params that a person had set', async () => {
+  const options = { flow: total, sent: day.slice(0, 60), params: { step: 5 } }
+  const unset = replayed(await journalOf(recordOf(options)), total, { version: 'v2' })
+  expect(unset).toMatchObject({ isSame: false, params: { step: 1 } })
+  const noted = recordOf({
+    ...options,
+    notes: [['flow-params', 400, { flow: 'tried', params: { step: 5 }, by: 'person:ada' }]],
+  })
+  const set = replayed(await journalOf(noted), total, { version: 'v2' })
+  expect(set).toMatchObject({ isSame: true, params: { step: 5 } })
+  expect(set.notes.join()).toContain('step: 5, by default 1')
 })
 
 test('a param that does not fit is an error that names it', async () => {
@@ -163,7 +176,8 @@ test('recorded params that a newer version does not know are left out', async ()
   const renamed = flow({ params: { stride: z.number().default(2) } }, (from, { stride }) =>
     from('devices/{device}/telemetry').pipe(map(() => event(stride))),
   )
-  const report = await ofRecord({ flow: total, sent: day.slice(0, 3), params: { step: 5 } }, renamed)
+  const notes = [['flow-params', 400, { flow: 'tried', params: { step: 5 } }]] as const
+  const report = await ofRecord({ flow: total, sent: day.slice(0, 3), params: { step: 5 }, notes }, renamed)
   expect(report.params).toEqual({ stride: 2 })
 })
 

@@ -12,7 +12,7 @@ import { type Definition, FlowHost, type Input } from '../host.ts'
 import type { Site } from '../host-calendar.ts'
 import { changesOf, compare, type Comparison } from './compare.ts'
 import type { Failure, Report } from './report.ts'
-import { keptAt, type RecordedStart, type RecordedStop, type Story, storyOf } from './story.ts'
+import { firstParamsSet, keptAt, type RecordedStart, type RecordedStop, type Story, storyOf } from './story.ts'
 
 export interface ReplayJob {
   /** Id of the flow, as it is in the journal. */
@@ -88,8 +88,9 @@ interface Runs {
 }
 
 /** Stops that were not the flow's own doing: it would have stopped whatever its code. */
-const isFromOutside = ({ reason }: RecordedStop): boolean =>
-  reason.startsWith('the hub stops') || reason.startsWith('the process ended')
+const isFromOutside = ({ reason }: RecordedStop): boolean => reason === 'the hub stops' || reason === 'its file is gone'
+const isOwnDoing = (stop: RecordedStop): boolean =>
+  !isFromOutside(stop) && stop.reason !== 'replaced' && !stop.reason.includes('warmed up')
 
 /** Make it before the realm is sealed; its time is 'ownTime's. */
 export class Replay {
@@ -182,7 +183,7 @@ export class Replay {
     if (first.isApproximate) this.#why.push('its recorded start was itself warmed up from a part of its history')
     const { seq, at } = first.warmed ?? first
     if (first.warmed !== undefined) this.#silentUntil = first.at
-    if (seq + 1 >= past.firstSeq) return { seq, at, params: first.params, kept: first.kept ?? {} }
+    if (seq + 1 >= past.firstSeq) return { seq, at, params: this.#paramsOf(first), kept: first.kept ?? {} }
     return yield* this.#warmedUp(first)
   }
 
@@ -193,7 +194,12 @@ export class Replay {
     for (let tries = 1; ; tries++) {
       const from = Math.max(past.firstAt, job.since - span)
       const seq = from <= past.firstAt ? past.firstSeq - 1 : seqBefore(past, from)
-      const begin = { seq, at: from, params: first.params, kept: keptAt(past, job.flow, seq) }
+      const begin = {
+        seq,
+        at: from,
+        params: this.#paramsOf(first),
+        kept: keptAt(past, job.flow, seq),
+      }
       this.#isCompared = false
       this.#begin(begin)
       yield* this.#feed(begin, job.since)
@@ -242,6 +248,17 @@ export class Replay {
       each.kept = { ...begin.kept }
       this.#start(each, begin)
     }
+  }
+
+  /** The params of a recorded start. Those that nobody set are the file's to say, where the file is another one now. */
+  #paramsOf(start: RecordedStart): Readonly<Record<string, unknown>> | undefined {
+    const { past, job } = this.#parts
+    if (start.params === undefined || (this.#isRecorded && start.version === job.version)) return start.params
+    const { starts } = this.#story
+    const next = starts[starts.indexOf(start) + 1]
+    return firstParamsSet(past, job.flow, (next?.noted.seq ?? past.lastSeq + 1) - 1) === undefined
+      ? undefined
+      : start.params
   }
 
   #define(each: Runs, { at, params }: Pick<Begin, 'at' | 'params'>): void {
@@ -451,7 +468,8 @@ export class Replay {
     }
     this.#halt(stop?.at ?? start.at)
     this.#followed.push(start)
-    const begin = { seq: start.seq, at: start.at, params: start.params, kept: {} }
+    const { seq, at } = start
+    const begin = { seq, at, params: this.#paramsOf(start), kept: {} }
     for (const each of this.#runs) this.#define(each, begin)
     this.#listen()
     this.#comparison.anew()
@@ -545,7 +563,7 @@ export class Replay {
   /** A stop in the range that was the flow's own doing. */
   #failureRecorded(): Failure | undefined {
     const { since } = this.#parts.job
-    const own = this.#story.stops.find((stop) => stop.at >= since && stop.at <= this.#end && !isFromOutside(stop))
+    const own = this.#story.stops.find((stop) => stop.at >= since && stop.at <= this.#end && isOwnDoing(stop))
     return own === undefined ? undefined : { message: own.reason, at: iso(own.at), cause: 0 }
   }
 }

@@ -46,7 +46,7 @@ const placed = (place: string | undefined): string => (place === undefined ? '' 
 
 const summaryOf = (report: Report): string => {
   const { isSame, same, thenCount, nowCount, changed, onlyThen, onlyNow, unanswered } = report
-  if (isSame) return `no difference: ${same} decisions then and now`
+  if (isSame) return `no difference: ${same} ${same === 1 ? 'decision' : 'decisions'} then and now`
   const parts = [
     `${thenCount} then, ${nowCount} now`,
     `${same} the same`,

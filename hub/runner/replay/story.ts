@@ -69,6 +69,7 @@ const maskOf = (topics: readonly string[]): number => topics.reduce((mask, topic
 const MASK = maskOf(KINDS)
 const START_MASK = maskOf(['!flow-start'])
 const KEEP_MASK = maskOf(['!flow-keep'])
+const PARAMS_MASK = maskOf(['!flow-params'])
 /** A run of dropped messages is noted when it ends. */
 const LATE_NOTES_MS = 10 * 60_000
 
@@ -144,6 +145,14 @@ export const keptAt = (past: Past, flow: string, seq: number): Record<string, un
     }
   }
   return kept
+}
+
+/** Place of the first change of the flow's params by a person, up to `toSeq`; undefined when it always ran with those of its file. */
+export const firstParamsSet = (past: Past, flow: string, toSeq: number): number | undefined => {
+  for (const note of past.entries({ toSeq, mask: PARAMS_MASK }, isNote('!flow-params'))) {
+    if (note.seq <= toSeq && isOf(flow, JSON.parse(note.payload.toString()))) return note.seq
+  }
+  return undefined
 }
 
 const isOf = (flow: string, body: unknown): body is object =>
