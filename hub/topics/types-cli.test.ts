@@ -131,11 +131,9 @@ export default flow((from) => from('devices/{device}/telemetry').pipe(
   })
   for (const name of ['fine', 'ask', 'anyDevice', 'hub-types.d', ...there])
     expect({ name, told: told[name] }).toEqual({ name, told: '' })
-  expect(told['where']).toContain(`Type '"dsut"' is not assignable to type '"dust" | `)
-  expect(told['to']).toContain(`Type '"extracter"' is not assignable to type`)
-  expect(told['intent']).toContain(
-    `Type '"light.turn_on"' is not assignable to type '"switch.turn_on" | "switch.turn_off"'`,
-  )
+  expect(told['where']).toContain(`Type '"dsut"' is not assignable to type`)
+  expect(told['to']).toContain(`'"extracter"' is not assignable to`)
+  expect(told['intent']).toContain(`Type '"light.turn_on"' is not assignable to type '"switch.turn_`)
   expect(told['none']).toContain(`is not assignable to type 'never'`)
   expect(told['askDevice']).toContain('"extracter"')
   expect(told['askIntent']).toContain('"switch.toggle"')

@@ -72,7 +72,7 @@ const nextSteps = (kind: Kind, name: string): string[] =>
     ? [
         `Say in the first line of flows/${name}.ts, in one sentence, what it does; the page shows it.`,
         `Change the rule and its test: npx vitest flows/${name}`,
-        'Check everything: npm run ok. Then start the hub again; it finds the flow by itself.',
+        'Check everything: npm run ok. A hub that runs finds the flow by itself; its number is a param, changed on the page.',
       ]
     : [
         `plugins/${name}/peer.ts speaks the wire, plugin.ts joins it to topics, peer.fake.ts is the peer of the tests.`,

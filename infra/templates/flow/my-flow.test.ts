@@ -26,3 +26,9 @@ test('a dip in between begins the ten seconds again', () => {
 test('another device does not count', () => {
   expect(play(flow, { '0s': value(101), '5s': value(1, 'other'), '6s': value(500, 'other') })).toEqual({ '10s': off })
 })
+
+test('another limit counts elsewhere', () => {
+  const high = { '0s': value(150) } as const
+  expect(play(flow, high, { params: { limit: 150 } })).toEqual({})
+  expect(() => play(flow, high, { params: { limit: -1 } })).toThrow('params.limit')
+})

@@ -1,15 +1,15 @@
 // My flow: a device that stays above its limit for ten seconds is asked to switch off.
 import { distinctUntilChanged, map, NEVER, pipe, switchMap, timer } from 'rxjs'
-import { flow, message, per, seconds } from '#hub'
+import { flow, message, per, seconds, z } from '#hub'
 
-const LIMIT = 100
+const limit = z.number().min(0).max(1000).default(100).describe('Highest value that is all right')
 
-export default flow((from) =>
+export default flow({ params: { limit } }, (from, params) =>
   from('devices/{device}/telemetry', { where: { device: 'my_device' } }).pipe(
     per(
       'device',
       pipe(
-        map(({ payload, params }) => ({ device: params.device, isHigh: Number(payload['value']) > LIMIT })),
+        map(({ payload, params: { device } }) => ({ device, isHigh: Number(payload['value']) > params.limit })),
         distinctUntilChanged((a, b) => a.isHigh === b.isHigh),
         switchMap(({ device, isHigh }) => (isHigh ? timer(seconds(10)).pipe(map(() => device)) : NEVER)),
       ),
@@ -18,7 +18,7 @@ export default flow((from) =>
       message(
         'devices/{device}/request',
         { device },
-        { intent: 'switch.turn_off', reason: `above ${LIMIT} for ten seconds` },
+        { intent: 'switch.turn_off', reason: `above ${params.limit} for ten seconds` },
       ),
     ),
   ),
