@@ -2,17 +2,15 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { keepCompiled } from './compile-cache.js'
 import { type Config, readConfig } from './config.ts'
 import { Fatal, reasonOf } from './errors.ts'
 import { catchStrays } from './health/strays.ts'
 import { openLog } from './health/log.ts'
 import { buildUi } from './http/build-ui.ts'
 import { type Hub, startHub } from './main.ts'
+import { settleLater } from './settle.ts'
 
 const EXIT_MS = 5000
-/** By then everything that a start needs has run. */
-const KEEP_COMPILED_MS = 5000
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const streams = {
   out: (text: string): void => void process.stdout.write(text),
@@ -104,9 +102,9 @@ const Health = z.object({ status: z.string(), parts: z.array(z.object({ part: z.
 const start = async (): Promise<void> => {
   const config = readConfig()
   await buildUi(say)
-  setTimeout(keepCompiled, KEEP_COMPILED_MS).unref()
   for (let again = true; again;) {
     const hub = await startHub(config)
+    settleLater()
     await greet(hub)
     const why = await ended(hub)
     if (why.fatal !== undefined) process.stderr.write(`\nMillrace stops: ${why.fatal}\n`)
