@@ -11,6 +11,7 @@ export const rights = {
   'devices.request': everyone,
   'devices.manage': builders,
   'safety.stop': everyone,
+  'hazards.approve': keepers,
   'flows.read': everyone,
   'flows.manage': builders,
   'journal.read': keepers,

@@ -70,9 +70,8 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
   let sinceGlance = 0
   let heaviest = { flow: -1, mib: 0 }
   let rss = process.memoryUsage.rss()
-  /** CPU time of this thread when no turn ran, and when the period began, ms. */
+  /** CPU time of this thread when no turn ran, ms. */
   let cpuIdle = 0
-  let cpuPeriod = 0
 
   const write = (flow: number): void => {
     if (flow === mark) return
@@ -138,14 +137,6 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     fs.writeSync(options.markerFd, marked, 4, 8, 4)
   }
 
-  const calm = (): Busy[] => {
-    for (const account of accounts.values()) {
-      account.ms = 0
-      account.longest = 0
-    }
-    return []
-  }
-
   return {
     turn(flow) {
       const at = now()
@@ -177,9 +168,6 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
       if (at - period < PERIOD_MS) return undefined
       const scale = PERIOD_MS / (at - period)
       period = at
-      const used = cpuMs() - cpuPeriod
-      cpuPeriod += used
-      if (used * scale < MUCH_MS) return calm()
       const found: Busy[] = []
       for (const [flow, account] of accounts) {
         const ms = account.ms * scale

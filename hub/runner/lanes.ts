@@ -95,14 +95,18 @@ export const lanesOf = (options: LanesOptions) => {
     acked.delete(lane.number)
   }
 
+  /** Its history is over, and its clock stands where the last item left it. */
+  const speakUp = ({ number }: Lane): void => {
+    if (speaking.delete(number)) say({ do: 'speak', flow: number })
+  }
+
   const pumpOne = (lane: Lane, now: number): void => {
-    for (let next = lane.next(now); next !== undefined; next = lane.next(now))
+    for (let next = lane.next(now); next !== undefined; next = lane.next(now)) {
+      if (!next.past) speakUp(lane)
       options.send(lane.number, next.past, next.items)
-    if (lane.state !== 'past' || !lane.isEmpty) return
-    if (speaking.delete(lane.number)) {
-      // Its clock stands where the last item left it; then it speaks.
-      say({ do: 'speak', flow: lane.number })
     }
+    if (lane.state !== 'past' || !lane.isEmpty) return
+    speakUp(lane)
     join(lane)
   }
 
@@ -260,6 +264,8 @@ export const lanesOf = (options: LanesOptions) => {
       // It joins when nothing waits for it any more.
       if (lane?.state === 'slow' && lane.edges.waiting === 0) join(lane)
     },
+    /** Up to where a run that waits for a process has to hear its history again. */
+    position: (number: number) => lanes.get(number)?.upTo,
     isBehind(number: number): boolean {
       const state = lanes.get(number)?.state
       return state === 'held' || state === 'past'

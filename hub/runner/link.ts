@@ -39,6 +39,8 @@ export interface LinkOptions {
   down(verdict: Verdict): void
   /** A process is there, without flows: load them and begin or resume each. */
   up(): Promise<void>
+  /** Time has jumped ahead, by so many ms: called before anything is sent that tells the new time. */
+  jumped(byMs: number): void
   /** A resumed flow has caught up with the others; with an error when its history could not be read. */
   present(flow: number, error?: Error): void
 }
@@ -88,6 +90,8 @@ export interface Link {
   /** Gives a flow a lane of its own, so that it holds up nobody; or takes it away. */
   slow(flow: number, on: boolean): void
   isSlow(flow: number): boolean
+  /** Up to which seq a run that waits for a process has heard; undefined when it is new to this link. */
+  position(flow: number): number | undefined
   /** It is not yet where the others are. */
   isBehind(flow: number): boolean
   /** Lets every turn be marked: whoever ends the process next is named. */
@@ -105,6 +109,9 @@ export interface Link {
 }
 
 const WINDOW = 1024
+/** No more is under way than takes about so long, so that a flow that turns out to be slow holds up little. */
+const WINDOW_MS = 100
+const WINDOW_LEAST = 8
 const WINDOW_BYTES = 4 * 2 ** 20
 const FRAME_BYTES = 256 * 1024
 /** Larger payloads are for nobody in flows. */
@@ -113,6 +120,8 @@ const LONGEST_TIMER_MS = 3_600_000
 const CALM_MS = 60_000
 /** How often the retained set is looked at anew, when something in it has not been heard yet. */
 const RETAINED_TRIES = 20
+/** Stamps that run ahead of the time that has passed by more than this have jumped. */
+const JUMP_MS = 600_000
 /** CPU time that a file may take to load, beyond which it is stuck. */
 const LOAD_CPU_MS = 1500
 
@@ -132,6 +141,9 @@ export const openLink = (options: LinkOptions): Link => {
   let ownRss = 0
   let all = false
   let planned = false
+  let perItemMs = 0.1
+  let workSince = 0
+  let lastTime = { at: 0, real: 0 }
   let tickTimer: NodeJS.Timeout | undefined
   let respawnTimer: NodeJS.Timeout | undefined
   let first: (() => void) | undefined
@@ -171,7 +183,9 @@ export const openLink = (options: LinkOptions): Link => {
   /** `whole`: whatever the window says, so that what follows comes after all that waits. */
   const pump = (whole = false): void => {
     if (child === undefined || child.gone) return
-    while (whole || (edges.sent < WINDOW && edges.sentBytes < WINDOW_BYTES)) {
+    const window = Math.max(WINDOW_LEAST, Math.min(WINDOW, WINDOW_MS / perItemMs))
+    if (edges.sent === 0) workSince = performance.now()
+    while (whole || (edges.sent < window && edges.sentBytes < WINDOW_BYTES)) {
       const item = edges.next()
       if (item === undefined) break
       if (writer.size === 0) writer.u8(TO_CHILD.items)
@@ -192,10 +206,20 @@ export const openLink = (options: LinkOptions): Link => {
     setImmediate(turn)
   }
 
+  /** The wall clock was put forward, or a board without one heard what time it is: not so much time has passed. */
+  const lookAtTime = (at: number): void => {
+    const now = performance.now()
+    const by = at - lastTime.at - (now - lastTime.real)
+    const isJump = lastTime.at > 0 && by > JUMP_MS
+    lastTime = { at: Math.max(at, lastTime.at), real: now }
+    if (isJump) options.jumped(by)
+  }
+
   /** The stamp is taken now and sent when everything accepted before it has been heard, so that no message is overtaken by its time. */
   const tick = (): void => {
     const at = clock.stamp()
     setImmediate(() => {
+      lookAtTime(at)
       edges.tick(at)
       schedule()
     })
@@ -204,8 +228,11 @@ export const openLink = (options: LinkOptions): Link => {
   const wake = (at: number): void => {
     clearTimeout(tickTimer)
     if (at === Infinity || closing) return
-    const wait = at - clock.now()
-    tickTimer = setTimeout(() => (clock.now() < at ? wake(at) : tick()), Math.min(Math.max(0, wait), LONGEST_TIMER_MS))
+    const wait = at - clock.stamp()
+    tickTimer = setTimeout(
+      () => (clock.stamp() < at ? wake(at) : tick()),
+      Math.min(Math.max(0, wait), LONGEST_TIMER_MS),
+    )
     tickTimer.unref()
   }
 
@@ -235,6 +262,11 @@ export const openLink = (options: LinkOptions): Link => {
       else if (kind === FROM_CHILD.event) hear(ChildEvent.parse(JSON.parse(read.text())))
       else if (kind === FROM_CHILD.lane) lanes.done(read.u32(), read.f64(), read.f64())
       else throw new RangeError(`an entry of kind ${kind}`)
+    }
+    if (done > acknowledged) {
+      const now = performance.now()
+      perItemMs = 0.5 * perItemMs + (0.5 * (now - workSince)) / (done - acknowledged)
+      workSince = now
     }
     edges.done(done - acknowledged)
     acknowledged = done
@@ -345,6 +377,7 @@ export const openLink = (options: LinkOptions): Link => {
     offer(envelope) {
       if (envelope.payload.length > ITEM_LIMIT)
         return log.warn('too large for flows', { topic: envelope.topic, seq: envelope.seq })
+      lookAtTime(envelope.at)
       const isHeard = edges.offer(envelope)
       if (lanes.offer(envelope) || isHeard) schedule()
     },
@@ -409,6 +442,7 @@ export const openLink = (options: LinkOptions): Link => {
     },
     isSlow: lanes.isSlow,
     isBehind: lanes.isBehind,
+    position: lanes.position,
     markAll(on) {
       if (all === on) return
       all = on

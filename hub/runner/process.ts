@@ -111,9 +111,12 @@ export const openProcess = (options: ProcessOptions): FlowProcess => {
     }
   })
   child.on('error', (error) => fail(reasonOf(error), 'nobody'))
+  // Nothing in a flow kills its own process like that: somebody did, or the system for want of memory.
   // `close` comes after all that was written has been read.
   let complaint = ''
-  child.on('close', (code, signal) => fail(`exit ${code ?? signal}${complaint}`, 'turn'))
+  child.on('close', (code, signal) =>
+    fail(`exit ${code ?? signal}${complaint}`, signal === 'SIGKILL' ? 'heaviest' : 'turn'),
+  )
   eachLine(child.stdout, (line) => log.debug('flows say', { line }))
   eachLine(child.stderr, (line) => {
     log.warn('flows process says', { line })

@@ -39,7 +39,14 @@ export const startOf = (flow: string, run: Run): FlowStart => ({
       }),
 })
 
-const FlowKeep = z.object({ flow: z.string(), key: z.string(), value: z.unknown(), n: z.number(), at: z.number() })
+const FlowKeep = z.object({
+  flow: z.string(),
+  key: z.string(),
+  value: z.unknown(),
+  n: z.number(),
+  at: z.number(),
+  cause: z.number().default(0),
+})
 const FlowSkip = z.object({ flow: z.string(), edge: z.number(), from: z.number(), to: z.number() })
 
 /** What is known of a flow's last run. */
@@ -156,18 +163,18 @@ export const put = (kept: Record<string, unknown>, key: string, value: unknown):
   else kept[key] = value
 }
 
-/** What a run kept at a time by its own clock, ms. */
+/** What a run kept when it had heard all up to `seq`, at `at` by its own clock, ms. */
 export const keptAt = async (
   journal: Pick<Journal, 'read'>,
   id: string,
   run: { seq: number; kept: Readonly<Record<string, unknown>> },
-  at: number,
+  { seq, at }: { seq: number; at: number },
 ): Promise<Record<string, unknown>> => {
   const kept = { ...run.kept }
   for await (const entries of pages(journal, { fromSeq: run.seq + 1, topic: note('flow-keep'), kinds: ['note'] })) {
     for (const entry of entries) {
       const change = bodyOf(FlowKeep, entry)
-      if (change?.flow === id && change.at <= at) put(kept, change.key, change.value)
+      if (change?.flow === id && change.cause <= seq && change.at <= at) put(kept, change.key, change.value)
     }
   }
   return kept

@@ -209,6 +209,16 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
       )
       news.changed()
     },
+    jumped(byMs) {
+      // Timers must not fire for time that did not pass: every flow begins anew at the new time, with what it keeps.
+      log.warn('time jumped ahead', { byMs: Math.round(byMs) })
+      for (const flow of crew.flows.values()) {
+        if (flow.run === undefined) continue
+        troubles.halt(flow, `time jumped ahead by ${Math.round(byMs / 1000)} s`)
+        troubles.become(flow, 'starting')
+        void crew.inLine(() => starts.launch(flow))
+      }
+    },
     down,
     up,
     present,

@@ -150,19 +150,19 @@ export const openStarts = (crew: Crew, troubles: Troubles): Starts => {
     const now = clock.now()
     const { waits, leastMs } = limits.warmUp
     const reach = Math.min(limits.historyMs, Math.max(leastMs, waits * run.longest))
-    const [oldest] = await journal.read({ since: now - reach, kinds: ['message'], limit: 1 })
-    const here = journal.reserve()
-    const seq = Math.max((oldest?.seq ?? here) - 1, here - limits.historyMessages, run.warm?.seq ?? run.seq)
-    const at = Math.max(run.at, now - reach, (oldest?.at ?? now) - 1)
+    const here = link.position(run.number) ?? journal.reserve() - 1
     const isWhole = journal.stats().firstSeq <= run.seq + 1
-    const kept = isWhole ? await keptAt(journal, flow.id, run, at) : run.keptNow
+    const [oldest] = await journal.read({ since: now - reach, kinds: ['message'], limit: 1 })
+    const from = Math.max((oldest?.seq ?? here + 1) - 1, here - limits.historyMessages, run.warm?.seq ?? run.seq)
+    const seq = isWhole ? Math.min(here, from) : here
+    const [next] = await journal.read({ fromSeq: seq + 1, kinds: ['message'], limit: 1 })
+    const at = Math.max(run.at, next?.at ?? now)
+    const kept = isWhole ? await keptAt(journal, flow.id, run, { seq, at }) : run.keptNow
     const approximate = `${why}; it was warmed up from ${iso(at)}`
-    Object.assign(run, { warm: { seq: isWhole ? seq : here, at: isWhole ? at : now }, kept, approximate, skips: [] })
-    run.retained = retainedThen(run.inputs, run.warm?.seq ?? seq)
-    link.resume(run.number, run.inputs, {
-      ...{ seq: run.warm?.seq ?? seq, at: run.warm?.at ?? at, kept, keptNow: run.keptNow },
-      ...{ retained: run.retained, mutedTo: 0, silent: true, skips: [] },
-    })
+    Object.assign(run, { warm: { seq, at }, kept, approximate, skips: [] })
+    run.retained = retainedThen(run.inputs, seq)
+    const { keptNow, retained } = run
+    link.resume(run.number, run.inputs, { seq, at, kept, keptNow, retained, mutedTo: 0, silent: true, skips: [] })
     log.warn('flow approximate', { flow: flow.id, why: approximate })
   }
 
