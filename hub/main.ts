@@ -12,6 +12,7 @@ import { journalPart, retentionPart } from './journal/part.ts'
 import { partsOn } from './parts.ts'
 import { foundPart, pluginsPart, tablePart } from './plugins/part.ts'
 import { runnerPart } from './runner/part.ts'
+import { replaysPart } from './runner/replay/part.ts'
 import { errorsPart, folderPart, settingsPart, storePart } from './store/part.ts'
 
 /** The hub's parts on top of settings, time, log and health. Each sees those above it, and nothing else. */
@@ -36,6 +37,7 @@ export const parts = (config: Config) =>
     .part('broker', brokerPart) //          where devices come in
     .part('plugins', pluginsPart) //        the world
     .part('runner', runnerPart) //          the flows, in a process of their own
+    .part('replays', replaysPart) //        what a flow would say now to what was recorded
     .part('claim', claimPart) //            the first user
     .part('web', webPart) //                API, app, MQTT over WebSocket
     .part('claimPorts', claimPortsPart) //  the claim page on the network, until it is used

@@ -18,6 +18,8 @@ import type { ErrorStore } from '../health/errors-store.ts'
 import type { Journal } from '../journal/entry.ts'
 import { journalRoutes } from '../journal/routes.ts'
 import type { Plugins } from '../plugins/host.ts'
+import type { Replays } from '../runner/replay/replays.ts'
+import { replayRoutes } from '../runner/replay/routes.ts'
 import { flowRoutes } from '../runner/routes.ts'
 import type { Runner } from '../runner/runner.ts'
 import type { Settings } from '../store/settings.ts'
@@ -55,6 +57,7 @@ interface Above extends Base {
   broker: Broker
   plugins: Plugins
   runner: Runner
+  replays: Replays
   claim: Claim
 }
 
@@ -82,6 +85,7 @@ const routes = (above: Above) => {
     tls,
     plugins,
     runner,
+    replays,
     claim,
     settings,
     reopening,
@@ -99,6 +103,7 @@ const routes = (above: Above) => {
     gateRoutes({ gate, store }),
     journalRoutes({ journal, prefix }),
     flowRoutes({ runner }),
+    replayRoutes({ replays }),
     brokerRoutes({ broker, sessions, access, table, log: log.of('broker') }),
     networkRoutes({ settings, fixed: config.BIND, reopen: reopening.ask }),
     ...plugins.routes,
