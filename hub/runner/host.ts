@@ -1,134 +1,34 @@
 // The host runs flows, each on its own logical clock. It knows no process and no socket: the child, play() and replay share it.
 import { isObservable, Observable, Subject, takeUntil } from 'rxjs'
-import type { Flow, From, FromOptions, Overload } from '../streams/flow.ts'
+import type { Flow, From, FromOptions } from '../streams/flow.ts'
 import { LogicalClock } from '../streams/clock.ts'
 import type { Heard, Message, Topic } from '../streams/message.ts'
 import { type Calendar, type Keeper, realm, type Turn } from '../streams/realm.ts'
 import type { TopicMatch, TopicTable } from '../topics/table.ts'
 import { encode } from './encode.ts'
-import type { Item, Output } from './frame.ts'
+import type { Item } from './frame.ts'
+import type { Definition, HostView, Listener, Start } from './host-contract.ts'
 import { calendarOf, type Site } from './host-calendar.ts'
 import { type Due, DueQueue } from './host-due.ts'
+import { type Head, headOf, heardBy, isFor, startingWithLast } from './host-inputs.ts'
 import { paramsOf } from './host-params.ts'
 import { requestId } from './host-ids.ts'
 import { frozen, keeping } from './kept.ts'
 
-/** One `from(…)` of a flow, as the hub needs to know it. */
-export interface Input {
-  /** Number of the edge: unique in the host, the same again when the same flow is defined again. */
-  edge: number
-  topic: string
-  /** MQTT filter of what it hears. */
-  filter: string
-  /** Starts with the retained values. */
-  latest: boolean
-  overload: Overload
-}
-
-/** What is wrong with a payload. */
-export interface Wrong {
-  field: string
-  constraint: string
-}
-
-/** What a flow is before it runs: what it hears, and what people may change of it. */
-export interface Definition {
-  inputs: Input[]
-  /** `schema` is a JSON Schema; `values` are complete, defaults filled in. */
-  params?: { schema: Record<string, unknown>; values: Record<string, unknown> }
-}
-
-/** Where a flow begins. */
-export interface Start {
-  /** Its logical time, ms since 1970. */
-  at: number
-  /** It hears what comes after this `seq`. */
-  since?: number
-  /** Its outputs and keep changes are numbered from here on. */
-  n?: number
-  /** What is retained at its position: `from.latest` begins with these. */
-  retained?: Iterable<Item>
-  /** What it kept, by key. */
-  kept?: Readonly<Record<string, unknown>>
-  /** Outputs and keep changes up to this n were said before: they are counted and not said. Infinity: say nothing until `speak`. */
-  mutedTo?: number
-  /** The flow's name: with `at` and `since` it makes the ids of its requests. Default: its number. */
-  name?: string
-}
-
-/** A change of what a flow keeps. (flow, start, n) is its name, as with outputs. */
-export interface Kept {
-  readonly flow: number
-  /** Counted together with the outputs. */
-  readonly n: number
-  readonly at: number
-  readonly cause: number
-  readonly key: string
-  /** As JSON has it; absent when the key is forgotten. */
-  readonly value?: unknown
-}
-
-/** A kept value that does not fit its schema any more: its initial value is used instead. */
-export interface SetAside {
-  readonly flow: number
-  readonly key: string
-  readonly value: unknown
-  readonly constraint: string
-}
-
-/** A flow, from outside. */
-export interface HostView {
-  /** Of its last output or keep change. */
-  n: number
-  /** Its logical time. */
-  at: number
-  /** Up to which message it has heard. */
-  seq: number
-  /** Its longest wait, ms. */
-  longest: number
-  /** How many of its timers wait. */
-  pending: number
-}
-
-/** What the host tells whoever runs it. */
-export interface Listener {
-  output(output: Output): void
-  kept(kept: Kept): void
-  setAside(what: SetAside): void
-  /** A flow threw, or did what flows may not; it has been stopped. `cause` is the `seq` of what it answered, 0 for none. */
-  failed(flow: number, error: unknown, cause: number): void
-  /** A flow completed: it will say nothing more. */
-  ended(flow: number): void
-  /** A payload does not fit its topic; no flow got it. */
-  bad(item: Item, wrong: Wrong): void
-  /** Before each turn: the name of the flow, where a watchdog can read it. */
-  turn?(flow: number): void
-}
+export type * from './host-contract.ts'
 
 const OUTPUTS_PER_TURN = 10_000
 const BYTES_PER_TURN = 4 * 2 ** 20
-/** Edges of flow f are numbered from f * 1024. */
-const EDGES_PER_FLOW = 1024
 const ROUTES = 10_000
 /** Bad payloads that were told of are remembered, so that a history or a lane of its own does not tell of them again. */
 const TOLD = 1000
-const DEFAULT_OVERLOAD: Overload = { dropOldest: 1000 }
 const NO_SITE: Site = { timezone: 'UTC' }
-
-interface Head {
-  readonly flow: Running
-  readonly input: Input
-  readonly where: Readonly<Record<string, string>>
-  readonly subject: Subject<Heard>
-  /** For `from.latest`: the last message of each retained topic. */
-  readonly last?: Map<string, Heard>
-}
 
 interface Running extends Turn, Due {
   readonly clock: LogicalClock
   keeper: Keeper
   nextId: () => string
-  readonly heads: Head[]
+  readonly heads: Head<Running>[]
   readonly outputs: Observable<Message>
   readonly stop: Subject<void>
   /** Items up to this `seq` came before its start. */
@@ -146,7 +46,7 @@ interface Running extends Turn, Due {
 
 interface Route {
   readonly match: TopicMatch
-  readonly heads: readonly Head[]
+  readonly heads: readonly Head<Running>[]
 }
 
 /** Runs flows. Make it before the realm is sealed, and call `ownTime` before the first flow is defined. */
@@ -177,7 +77,7 @@ export class FlowHost {
    */
   define(number: number, flow: Flow, options: { at?: number; params?: Record<string, unknown> } = {}): Definition {
     const params = paramsOf(flow, options.params)
-    const heads: Head[] = []
+    const heads: Head<Running>[] = []
     let outputs: Observable<Message> | undefined
     const running: Running = {
       number,
@@ -199,9 +99,9 @@ export class FlowHost {
       outputs: new Observable((out) => outputs?.subscribe(out)),
     }
     let open = true
-    const input = <T extends Topic>(topic: T, wanted: FromOptions<T> = {}, latest: boolean): Head => {
+    const input = <T extends Topic>(topic: T, wanted: FromOptions<T> = {}, latest: boolean): Head<Running> => {
       if (!open) throw new Error(`call from('${topic}') where the flow is defined, not inside an operator`)
-      const head = this.#head(running, topic, wanted, latest)
+      const head = headOf(this.#table, running, topic, wanted, latest)
       heads.push(head)
       return head
     }
@@ -325,22 +225,6 @@ export class FlowHost {
     return { n, ...this.#position(running), longest: clock.longest, pending: clock.pending }
   }
 
-  #head<T extends Topic>(flow: Running, topic: T, wanted: FromOptions<T>, latest: boolean): Head {
-    const { heads, number } = flow
-    if (heads.length >= EDGES_PER_FLOW) throw new Error(`a flow may call from() at most ${EDGES_PER_FLOW} times`)
-    const row = this.#table.rows.get(topic)
-    if (row === undefined) throw new Error(`no topic table knows '${topic}'`)
-    const where = namedIn(topic, wanted.where)
-    const input: Input = {
-      edge: number * EDGES_PER_FLOW + heads.length,
-      topic,
-      filter: this.#table.filterOf(topic, where),
-      latest,
-      overload: wanted.overload ?? DEFAULT_OVERLOAD,
-    }
-    return { flow, input, where, subject: new Subject(), ...(latest && row.retain ? { last: new Map() } : {}) }
-  }
-
   /** Whoever is due first runs first, all that it has due by `at`; then the next. */
   #advance(at: number): void {
     for (let first = this.#due.first; first !== undefined && first.due <= at; first = this.#due.first) {
@@ -401,7 +285,7 @@ export class FlowHost {
     }
   }
 
-  #give(item: Item, match: TopicMatch, heads: readonly Head[], aloneOrApart: boolean): void {
+  #give(item: Item, match: TopicMatch, heads: readonly Head<Running>[], aloneOrApart: boolean): void {
     if (item.payload.length === 0) {
       for (const head of heads) if (aloneOrApart || !head.flow.apart) head.last?.delete(item.topic)
       return
@@ -434,7 +318,7 @@ export class FlowHost {
   #route(topic: string): Route | undefined {
     if (this.#routes.has(topic)) return this.#routes.get(topic)
     const match = this.#table.match(topic)
-    const heads: Head[] = []
+    const heads: Head<Running>[] = []
     if (match !== undefined) {
       for (const { state, heads: all } of this.#flows.values()) {
         if (state === 'started') heads.push(...all.filter((head) => isFor(head, match)))
@@ -499,33 +383,4 @@ export class FlowHost {
     this.stop(running.number)
     this.#to.failed(running.number, error, cause)
   }
-}
-
-/** The last message of each retained topic, in their order, each as its own cause; then what comes. */
-const startingWithLast = ({ flow, last, subject }: Head): Observable<Heard> =>
-  last === undefined
-    ? subject
-    : new Observable((out) => {
-        for (const heard of [...last.values()].sort((a, b) => a.seq - b.seq))
-          flow.clock.because(heard.seq, () => out.next(heard))
-        return subject.subscribe(out)
-      })
-
-/** The typed view of a head: the host routes by `topic`, so that only messages of T arrive here. */
-const heardBy = <T extends Topic>(messages: Observable<Heard>): Observable<Heard<T>> =>
-  new Observable<unknown>((out) => messages.subscribe(out)) as Observable<Heard<T>>
-
-const isFor = ({ input, where }: Head, { key, params }: TopicMatch): boolean =>
-  input.topic === key && Object.entries(where).every(([name, value]) => params[name] === value)
-
-const namedIn = (topic: string, where: object | undefined): Record<string, string> => {
-  const named: Record<string, string> = {}
-  for (const [name, value] of Object.entries(where ?? {})) {
-    if (value === undefined) continue
-    if (!topic.includes(`{${name}}`)) throw new Error(`where.${name}: '${topic}' has no such parameter`)
-    if (typeof value !== 'string' || !/^[^/+#\0]+$/.test(value))
-      throw new Error(`where.${name} must be one topic level`)
-    named[name] = value
-  }
-  return named
 }
