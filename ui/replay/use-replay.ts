@@ -5,8 +5,9 @@ import type { ReplayWish } from '../api/client.ts'
 import type { Replay } from '../api/types.ts'
 import { useJarvisContext } from '../live/jarvis.tsx'
 
+/** Most replays end within a moment; a long one is asked for more seldom, for the hub counts the requests of a person. */
 const FIRST_MS = 250
-const EVERY_MS = 750
+const SLOWEST_MS = 3000
 /** The hub may be busy; after so many unanswered questions in a row it is given up. */
 const MISSED_AT_MOST = 5
 
@@ -47,7 +48,7 @@ export const useReplay = (): ReplayRun => {
     const follow = async (): Promise<void> => {
       mine.id = await hub.startReplay(next)
       if (mine.stopped) return void hub.endReplay(mine.id).catch(() => undefined)
-      for (let missed = 0, pause = FIRST_MS; ; pause = EVERY_MS) {
+      for (let missed = 0, pause = FIRST_MS; ; pause = Math.min(pause * 1.6, SLOWEST_MS)) {
         await new Promise((done) => setTimeout(done, pause))
         if (mine.stopped) return
         try {

@@ -121,7 +121,7 @@ const BoxView = ({ data }: NodeProps<BoxNode>) => (
 )
 
 type Way = readonly { left: number; right: number; y: number }[]
-type LineEdge = Edge<{ words: readonly string[]; isWarn: boolean; way: Way }, 'line'>
+type LineEdge = Edge<{ words: readonly string[]; isWarn: boolean; isFan: boolean; way: Way }, 'line'>
 
 /** A curve from end to end, straight through the columns it passes. */
 const pathThrough = (ends: EdgeProps<LineEdge>, way: Way): string => {
@@ -142,11 +142,24 @@ const pathThrough = (ends: EdgeProps<LineEdge>, way: Way): string => {
   return path
 }
 
+/** Where a label stands on its line: where lines that share an end have parted. */
+const NEAR_SOURCE = 0.4
+const NEAR_TARGET = 0.64
+
+/** The point at `t` (0 to 1) of the curve between the ends, whose handles lie halfway. */
+const pointOn = ({ sourceX, sourceY, targetX, targetY }: EdgeProps<LineEdge>, t: number): { x: number; y: number } => {
+  const middle = (sourceX + targetX) / 2
+  const curve = (a: number, b: number, c: number, d: number): number =>
+    (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t ** 2 * c + t ** 3 * d
+  return { x: curve(sourceX, middle, middle, targetX), y: curve(sourceY, sourceY, targetY, targetY) }
+}
+
 const LineView = (edge: EdgeProps<LineEdge>) => {
   const { data, style } = edge
-  const [curve, x, y] = getBezierPath(edge)
+  const [curve] = getBezierPath(edge)
   const lines = data?.words ?? []
   const way = data?.way ?? []
+  const { x, y } = pointOn(edge, data?.isFan === true ? NEAR_TARGET : NEAR_SOURCE)
   const path = way.length === 0 ? curve : pathThrough(edge, way)
   return (
     <>
@@ -203,6 +216,8 @@ const boxNode = (node: GraphNode, position: Placed, onOpen: (area: string) => vo
 
 const linesOf = (graph: Graph, ways: Layout['ways']): LineEdge[] => {
   const titles = new Map(graph.nodes.map(({ id, title }) => [id, title]))
+  const leaving = new Map<string, number>()
+  for (const { from } of graph.edges) leaving.set(from, (leaving.get(from) ?? 0) + 1)
   return graph.edges.map((edge) => {
     const lines = edgeWords(edge)
     const isWarn = edge.dropped > 0 || edge.depth > 0
@@ -216,7 +231,7 @@ const linesOf = (graph: Graph, ways: Layout['ways']): LineEdge[] => {
       className: `graph-edge${isWarn ? ' is-warn' : isLive ? ' is-live' : ''}`,
       style: { strokeWidth: widthOf(edge.rate) },
       ariaLabel: [ends, ...lines].join(', '),
-      data: { words: lines, isWarn, way: ways.get(passing(edge)) ?? [] },
+      data: { words: lines, isWarn, isFan: (leaving.get(edge.from) ?? 0) > 1, way: ways.get(passing(edge)) ?? [] },
     }
   })
 }
