@@ -13,7 +13,10 @@ import { type Command, findCommand, type Known } from './command.ts'
 import type { Desk } from './desk.ts'
 import type { Answer, Interlock } from './gate.ts'
 import { askInterlocks, snapshot } from './interlocks.ts'
+import { needsApproval } from './hazards.ts'
 import { type No, type openJudge, refusal } from './judge.ts'
+import type { Approvals } from './approvals/open.ts'
+import type { Signature } from './approvals/signatures.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface AdmissionParts {
@@ -24,8 +27,13 @@ export interface AdmissionParts {
   ledger: Pick<Ledger, 'ok'>
   judge: ReturnType<typeof openJudge>
   desk: Desk
+  whoIs: (origin: string) => Principal | undefined
   /** Read at each request: more may be added. */
   interlocks: readonly Interlock[]
+  /** Of the policy that counts now. */
+  policyVersion: () => string
+  /** Given when it is open: it carries out through here. */
+  approvals: () => Pick<Approvals, 'check' | 'hold' | 'overtaken'>
   bounds: Bounds
   wait: Wait
 }
@@ -39,6 +47,8 @@ export interface Applicant {
   who: Principal | undefined
   /** The asker chose the id, so it may have been used before. */
   named: boolean
+  /** Sent with it, over HTTP. */
+  signature?: Signature | undefined
 }
 
 export const openAdmission = ({
@@ -49,7 +59,10 @@ export const openAdmission = ({
   ledger,
   judge,
   desk,
+  whoIs,
   interlocks,
+  policyVersion,
+  approvals,
   bounds,
   wait,
 }: AdmissionParts) => {
@@ -57,7 +70,12 @@ export const openAdmission = ({
   const urgent = openBuckets(clock, bounds.safeBurst, bounds.safePerSecond)
 
   const refuse = (command: Command, why: No): Answer => {
-    desk.auditOnce(`refused.${why.step}`, command, { reason: why.reason, http: why.http }, why.reason)
+    desk.auditOnce(
+      `refused.${why.step}`,
+      command,
+      { reason: why.reason, http: why.http, policy: policyVersion() },
+      why.reason,
+    )
     void desk.close(command, why.outcome, why.reason)
     return {
       commandId: command.request.id,
@@ -134,12 +152,15 @@ export const openAdmission = ({
     }
     desk.take(command)
     const denied = judge.rights(who, request)
-    if (command.safe && denied === undefined)
-      desk.withdraw(request.device, `overtaken by '${request.intent}', which leads to the safe state`)
+    if (command.safe && denied === undefined) {
+      const why = `overtaken by '${request.intent}', which leads to the safe state`
+      desk.withdraw(request.device, why)
+      approvals().overtaken(request.device, why, command.origin)
+    }
     return command.safe ? proceed(applicant, denied) : desk.inTurn(command, () => proceed(applicant, denied))
   }
 
-  const proceed = async ({ command, named }: Applicant, denied: No | undefined): Promise<Answer> => {
+  const proceed = async ({ command, named, who, signature }: Applicant, denied: No | undefined): Promise<Answer> => {
     const { request, safe } = command
     if (named) {
       const earlier = await desk.lookUp(() => findCommand(db, request.id), safe)
@@ -164,17 +185,37 @@ export const openAdmission = ({
     desk.audit('rights', command, {})
     const wrong = judge.known(request) ?? judge.payload(request) ?? judge.fresh(request, clock.now())
     if (wrong !== undefined) return refuse(command, wrong)
-    desk.audit('valid', command, { safe })
-    if (!safe) {
-      const blocked =
-        judge.there(request) ??
-        (ledger.ok ? undefined : unrecorded()) ??
-        (await guarded(command)) ??
-        judge.hazard(request)
-      if (blocked !== undefined) return refuse(command, blocked)
-    }
+    desk.audit('valid', command, { safe, policy: policyVersion() })
+    if (safe) return send(command)
+    const blocked = await blockedBy(command)
+    if (blocked !== undefined) return refuse(command, blocked)
+    if (command.withdrawn !== undefined) return refuse(command, withdrawn(command.withdrawn))
+    const found = await approvals().check(command, who, signature)
+    if (!found.ok) return refuse(command, found.no)
+    const { cleared } = found
+    if (cleared.takes.people > 0 || needsApproval(cleared.takes.hazard)) return approvals().hold(command, cleared)
+    command.cleared = { policy: cleared.policy }
     return send(command)
   }
+
+  const blockedBy = async (command: Command): Promise<No | undefined> =>
+    judge.there(command.request) ?? (ledger.ok ? undefined : unrecorded()) ?? (await guarded(command))
+
+  /** Judges an approved command once more by everything that may have changed since it was asked for, and sends it. Never rejects. */
+  const carryOut = (command: Command, last: () => No | undefined): Promise<Answer> =>
+    desk.inTurn(command, () =>
+      safely(command, async () => {
+        const { request } = command
+        const wrong =
+          judge.rights(whoIs(command.origin), request) ??
+          judge.known(request) ??
+          judge.payload(request) ??
+          judge.fresh(request, clock.now()) ??
+          (await blockedBy(command)) ??
+          last()
+        return wrong === undefined ? send(command) : refuse(command, wrong)
+      }),
+    )
 
   const guarded = async (command: Command): Promise<No | undefined> => {
     const said = await askInterlocks(
@@ -206,12 +247,13 @@ export const openAdmission = ({
     // Time passed while interlocks and disk were asked.
     const late = judge.fresh(command.request, clock.now()) ?? (command.safe ? undefined : judge.there(command.request))
     if (late !== undefined) return refuse(command, late)
-    if (command.withdrawn !== undefined)
-      return refuse(command, refusal('withdrawn', 409, `Not sent: ${command.withdrawn}.`))
+    if (command.withdrawn !== undefined) return refuse(command, withdrawn(command.withdrawn))
     const sent = await desk.dispatch(command)
     if (sent.ok) return { commandId: command.request.id, status: 'dispatched', http: 202 }
     return { commandId: command.request.id, status: 'refused', http: 503, reason: sent.reason }
   }
+
+  const withdrawn = (why: string): No => refusal('withdrawn', 409, `Not sent: ${why}.`)
 
   const tooOften = refusal(
     'busy',
@@ -227,10 +269,9 @@ export const openAdmission = ({
     )
 
   /** Never rejects: what goes wrong inside is a refusal. */
-  const judged = async (applicant: Applicant): Promise<Answer> => {
-    const { command } = applicant
+  const safely = async (command: Command, work: () => Promise<Answer>): Promise<Answer> => {
     try {
-      return await admit(applicant)
+      return await work()
     } catch (error) {
       health.report({
         source: 'gate',
@@ -247,5 +288,7 @@ export const openAdmission = ({
     }
   }
 
-  return { judge: judged }
+  const judged = (applicant: Applicant): Promise<Answer> => safely(applicant.command, () => admit(applicant))
+
+  return { judge: judged, carryOut, refuse }
 }

@@ -1,5 +1,5 @@
-// What the gate answers, as an error a route can throw.
-import { type ErrorCode, Recoverable } from '../errors.ts'
+// What the gate answers, as an error a route can throw; and the times it is asked with.
+import { type ErrorCode, Invalid, Recoverable } from '../errors.ts'
 import type { Answer } from './gate.ts'
 
 const CODE_OF: Record<Exclude<Answer['http'], 202>, ErrorCode> = {
@@ -21,4 +21,11 @@ export const accepted = (answer: Answer): Answer => {
     ...(field === undefined ? {} : { field }),
     ...(near === undefined ? {} : { near }),
   })
+}
+
+/** ms since 1970 of a time in a query. Throws Invalid naming the field. */
+export const timeOf = (field: string, text: string | undefined): number | undefined => {
+  const at = text === undefined ? undefined : Date.parse(text)
+  if (Number.isNaN(at)) throw new Invalid(field, text, 'must be a time in ISO 8601, such as 2026-01-31T08:00:00Z')
+  return at
 }

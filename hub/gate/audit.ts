@@ -110,3 +110,13 @@ export const verifyAudit = async (db: Kysely<Tables>): Promise<AuditVerdict> => 
   if (atHead !== head.hash) return bad(head.n, `row ${head.n} is not the one the head of the chain names`)
   return { rows: at.n, ok: true }
 }
+
+/** The detail of a row. One that somebody tampered with is shown as it is. */
+export const detailOf = (text: string): Record<string, unknown> => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : { value }
+  } catch {
+    return { unreadable: text }
+  }
+}

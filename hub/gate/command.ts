@@ -28,6 +28,10 @@ export interface Command {
   resultSeq: number
   dispatchedAt: number
   deadline: number
+  /** The asker named its end: an approval cannot outlast it. */
+  ownExpiry: boolean
+  /** What let it through: the policy, and the approval if it took one. */
+  cleared?: { policy: string; approval?: string; evidence?: Record<string, unknown> }
   /** Set when it must not be sent any more: why. */
   withdrawn?: string
   /** Set once the result is decided; resolves when it is published. */
@@ -93,7 +97,7 @@ export const commandOf = (wish: Wish, windows: { expiryMs: number; longestExpiry
     ...(body.conversationId === undefined ? {} : { conversationId: body.conversationId }),
     digest: digestOf(device, body.intent, payload),
   }
-  return fresh(request, origin, at, wish.seq)
+  return { ...fresh(request, origin, at, wish.seq), ownExpiry: body.expiresAt !== undefined }
 }
 
 /** A pending command for a request whose fields are all filled in. */
@@ -109,6 +113,7 @@ export const fresh = (request: GateRequest, origin: string, receivedAt: number, 
   resultSeq: 0,
   dispatchedAt: 0,
   deadline: 0,
+  ownExpiry: true,
   after: [],
   calm: () => {},
 })
@@ -188,6 +193,7 @@ export const commandFrom = (row: CommandsTable): Command => {
     resultSeq: Number(row.result_seq),
     dispatchedAt: Number(row.dispatched_at),
     deadline: Number(row.deadline),
+    ownExpiry: true,
     after: [],
     calm: () => {},
   }

@@ -202,7 +202,9 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     if (!safe) sent++
     const { digest: _, payload, requestedBy, device, ...rest } = request
     const cmd = { ...rest, requestedBy, ...(Object.keys(payload).length === 0 ? {} : { payload }) }
-    audit('cmd', command, { by: safe ? 'safe' : 'interlocks' }, 'gate')
+    const { approval, policy, evidence } = command.cleared ?? {}
+    const by = safe ? 'safe' : approval === undefined ? 'interlocks' : 'approval'
+    audit('cmd', command, { by, policy, approval, evidence }, 'gate')
     const gone = Promise.withResolvers<string | undefined>()
     try {
       const envelope = bus.publish(GATE, message('devices/{device}/cmd', { device }, cmd), {
@@ -359,6 +361,12 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
       command.deadline += now - command.dispatchedAt
       command.dispatchedAt = now
       return done === true && !ended
+    },
+    /** Writes down that it waits for people. False when that cannot be done in time. */
+    async hold(command: Command): Promise<boolean> {
+      if (ended) return false
+      const written = ledger.put(rowOf(command)).then(() => true)
+      return (await within(bounds.recordMs, written, wait).catch(() => false)) === true && !ended
     },
     /** Looks for an id in the table; a safe intent waits a moment only and goes on without. */
     async lookUp(find: () => Promise<Command | undefined>, safe: boolean): Promise<Command | undefined | 'unknown'> {

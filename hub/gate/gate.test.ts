@@ -340,17 +340,20 @@ test('an interlock that says no, throws or stays silent refuses; safe intents ar
   await gate.close()
 })
 
-test('a hazard that needs an approval is refused in words people understand', async () => {
+test('a hazard asks people, and one that takes presence is refused while nobody knows who is there', async () => {
   const { open, about } = await rig()
   const gate = await open()
   about('door', { name: 'Door', kind: 'lock', intents: { 'lock.unlock': {}, 'lock.lock': {} }, safe: ['lock.lock'] })
   about('laser', { name: 'Laser', kind: 'laser_cutter', intents: { 'power.turn_on': {} } })
   await settle()
   expect(await gate.ask(ada, 'door', { intent: 'lock.unlock' })).toMatchObject({
-    http: 403,
-    reason: expect.stringMatching(/needs an approval by two people.*cannot take approvals yet/),
+    http: 202,
+    status: 'awaiting_confirmation',
   })
-  expect(await gate.ask(ada, 'laser', { intent: 'power.turn_on' })).toMatchObject({ http: 403 })
+  expect(await gate.ask(ada, 'laser', { intent: 'power.turn_on' })).toMatchObject({
+    http: 403,
+    reason: expect.stringMatching(/needs an approval by two people.*nobody is asked: requester present/),
+  })
   expect(await gate.ask(ada, 'door', { intent: 'lock.lock' })).toMatchObject({ http: 202 })
   await gate.close()
 })

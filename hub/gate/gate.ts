@@ -3,6 +3,8 @@ import type { z } from 'zod'
 import type { Principal } from '../bus/principal.ts'
 import type { Verdict } from '../broker/broker.ts'
 import type { Request, Result } from '../topics/core.ts'
+import type { Safety } from './approvals/safety.ts'
+import type { Signature } from './approvals/signatures.ts'
 
 /** A request as the gate judges it: everything filled in. Times in ISO 8601. */
 export interface GateRequest {
@@ -60,6 +62,8 @@ export interface Answer {
   status: 'pending' | 'dispatched' | 'awaiting_confirmation' | 'refused' | 'duplicate'
   http: 202 | 400 | 403 | 404 | 409 | 410 | 422 | 503
   reason?: string
+  /** The approval that people are asked for, while it awaits confirmation. */
+  approval?: string
   /** For an intent or device nobody knows: what may have been meant. */
   near?: string[]
   /** What is wrong in the request, such as `payload.level`. */
@@ -76,8 +80,8 @@ export interface AuditNote {
 }
 
 export interface Gate {
-  /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused. */
-  ask(who: Principal, device: string, request: z.output<typeof Request>): Promise<Answer>
+  /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused, or people are asked for their yes. */
+  ask(who: Principal, device: string, request: z.output<typeof Request>, signature?: Signature): Promise<Answer>
   /** Stops what moves: every device's safe intents, past expiry and interlocks, rights alone apply. Resolves when all are dispatched. */
   stop(
     who: Principal,
@@ -86,6 +90,8 @@ export interface Gate {
   command(id: string): Promise<CommandView | undefined>
   /** Newest first. */
   commands(query: { device?: string; limit?: number }): Promise<CommandView[]>
+  /** Approvals, the latch of a stop, signing keys and the policy. */
+  readonly safety: Safety
   addInterlock(interlock: Interlock): void
   /** An audit row about something that is no command, such as a password that was set. Never throws. */
   note(event: string, about: AuditNote): void

@@ -1,9 +1,9 @@
 // The steps a request passes before it becomes a command. Each says yes, or why not and what to do about it.
 import type { Access } from '../access/access.ts'
 import type { Principal } from '../bus/principal.ts'
-import type { Devices } from '../devices/devices.ts'
+import type { Device, Devices } from '../devices/devices.ts'
 import type { Answer, GateRequest } from './gate.ts'
-import { approvalMissing, type HazardOf, needsApproval } from './hazards.ts'
+import { type Hazard, needsApproval } from './hazards.ts'
 import { nearest } from './near.ts'
 import { payloadCheck } from './payload-schema.ts'
 
@@ -32,7 +32,8 @@ export const refusal = (step: string, http: No['http'], reason: string, more: Pi
 export interface JudgeParts {
   devices: Pick<Devices, 'get' | 'list'>
   access: Pick<Access, 'mayRequest'>
-  hazardOf: HazardOf
+  /** The class of an intent on a device, by the policy that counts now. */
+  hazardOf: (device: Pick<Device, 'id' | 'kind' | 'area'>, intent: string) => Hazard
 }
 
 type CheckedSchema = ReturnType<typeof payloadCheck>
@@ -116,12 +117,6 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
           `'${request.device}' is offline. Only its safe intents are sent while it is; ask again when it is back.`,
         )
 
-  const hazard = (request: GateRequest): No | undefined => {
-    const device = devices.get(request.device)
-    const found = device === undefined ? 'high' : hazardOf(device, request.intent)
-    return needsApproval(found) ? refusal('approval', 403, approvalMissing(request.intent, found)) : undefined
-  }
-
   /** What the device declares as safe, unless it is of a class that needs a person's yes: what a device says of itself is no approval. */
   const isSafe = (device: string, intent: string): boolean => {
     const found = devices.get(device)
@@ -142,7 +137,7 @@ export const openJudge = ({ devices, access, hazardOf }: JudgeParts) => {
       .map(({ intent }) => intent)
   }
 
-  return { rights, known, payload, fresh, there, hazard, isSafe, stopIntents }
+  return { rights, known, payload, fresh, there, isSafe, stopIntents }
 }
 
 /** Verbs that end a motion, most urgent first. */

@@ -1,6 +1,6 @@
 // Near matches, and the hazard table.
 import { expect, test } from 'vitest'
-import { hazardOf } from './hazards.ts'
+import { policyOf } from './policy/policy.ts'
 import { distance, nearest } from './near.ts'
 
 test('distance counts inserted, deleted, replaced and swapped letters', () => {
@@ -36,5 +36,5 @@ test.each([
   ['printer', 'printer.start', 'low'],
   ['printer', 'printer.start_unattended', 'medium'],
 ])('%s %s is %s', (kind, intent, hazard) => {
-  expect(hazardOf({ id: 'x', kind }, intent)).toBe(hazard)
+  expect(policyOf().takes({ id: 'x', kind }, intent).hazard).toBe(hazard)
 })

@@ -16,13 +16,17 @@ import { BOUNDS, type Bounds, realWait, type Wait, within } from './bounds.ts'
 import { type Command, commandOf, findCommand, listCommands, readable, viewOf, type Wish, wishOf } from './command.ts'
 import { openDesk } from './desk.ts'
 import type { Answer, Gate, Interlock } from './gate.ts'
-import { type HazardOf, hazardOf as defaultHazards } from './hazards.ts'
 import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
 import { type DeviceLimits, limitsInterlock } from './limits.ts'
 import { restore } from './restore.ts'
 import { openStop } from './stop.ts'
 import { isShallow, MAX_DEPTH } from '../topics/depth.ts'
+import { type Approvals, openApprovals } from './approvals/open.ts'
+import { recallBadges } from './approvals/recall.ts'
+import { safetyOf } from './approvals/safety.ts'
+import { freshMaster, type Signature } from './approvals/signatures.ts'
+import { fixedPolicy, type PolicySource } from './policy/file.ts'
 
 const DEEP_EDGE = { dropOldest: 20_000 }
 const PRUNE_EVERY_MS = 3_600_000
@@ -44,7 +48,12 @@ export interface GateParts {
   prefix: string
   limits: DeviceLimits
   journal?: Pick<Journal, 'read'>
-  hazardOf?: HazardOf
+  /** Default: the hub's own rules. */
+  policy?: PolicySource
+  /** 32 bytes that HMAC keys of signed requests are made from. Default: fresh ones. */
+  master?: Buffer
+  /** ms on a clock that nobody can set. */
+  steady?: () => number
   bounds?: Partial<Bounds>
   wait?: Wait
 }
@@ -55,10 +64,11 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   const bounds = { ...BOUNDS, ...parts.bounds }
   const wait = parts.wait ?? realWait
   const ledger = await openLedger({ db: store.db, health, wait, now: clock.now() })
-  const judge = openJudge({ devices, access, hazardOf: parts.hazardOf ?? defaultHazards })
+  const policy = parts.policy ?? fixedPolicy()
+  const judge = openJudge({ devices, access, hazardOf: (device, intent) => policy.now.takes(device, intent).hazard })
   const desk = openDesk({ bus, devices, clock, health, ledger, bounds, wait })
   const interlocks: Interlock[] = [limitsInterlock(parts.limits, desk.lastSent)]
-  const asks = new Map<number, { who: Principal; answer: (answer: Answer) => void }>()
+  const asks = new Map<number, { who: Principal; signature: Signature | undefined; answer: (answer: Answer) => void }>()
   const stopping = new Set<number>()
 
   const admission = openAdmission({
@@ -70,8 +80,30 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     judge,
     desk,
     interlocks,
+    whoIs: principalOf,
+    policyVersion: () => policy.now.version,
+    approvals: () => approvals,
     bounds,
     wait,
+  })
+  const approvals: Approvals = await openApprovals({
+    db: store.db,
+    bus,
+    devices,
+    access,
+    clock,
+    health,
+    bounds,
+    wait,
+    prefix,
+    policy,
+    principalOf,
+    desk,
+    stopIntents: judge.stopIntents,
+    master: parts.master ?? freshMaster(),
+    steady: parts.steady,
+    refuse: admission.refuse,
+    carryOut: admission.carryOut,
   })
   const again = (command: Command): void =>
     void admission.judge({ command, metered: false, who: principalOf(command.origin), named: false })
@@ -84,12 +116,12 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       asks.delete(wish.seq)
       const who = ask?.who ?? principalOf(wish.origin)
       void admission
-        .judge({ command, metered, who, named: wish.body.id !== undefined })
+        .judge({ command, metered, who, named: wish.body.id !== undefined, signature: ask?.signature })
         .then((answer) => ask?.answer(answer))
     })
   }
 
-  const stop = openStop({ bus, devices, judge, desk, clock, health, bounds, wait })
+  const stop = openStop({ bus, devices, judge, desk, clock, health, bounds, wait, stopped: approvals.stopped })
 
   /** What arrives before the open commands of an earlier run are back waits for them. */
   let early: (() => void)[] | undefined = []
@@ -97,7 +129,13 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     if (early === undefined) work()
     else early.push(work)
   }
+  await recallBadges(parts, approvals.presence)
   const heard = [
+    bus
+      .from('devices/{device}/event', { name: 'gate', overload: DEEP_EDGE })
+      .subscribe(({ params, payload, envelope }) => {
+        if (payload.type === 'badge') approvals.presence.hear(params.device, payload, envelope.at)
+      }),
     bus
       .from('devices/{device}/request', { name: 'gate', overload: DEEP_EDGE })
       .subscribe(({ params, payload, envelope }) => {
@@ -122,9 +160,11 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     health,
     prefix,
     journal: parts.journal,
+    held: approvals.restore,
     again,
     hear: (wish) => hear(wish, false),
   })
+  await approvals.restored()
   for (const work of early.splice(0)) work()
   early = undefined
 
@@ -171,6 +211,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
           ]),
         )
         .execute()
+      await Promise.all([approvals.book.prune(), approvals.signatures.prune()])
     } catch (error) {
       health.report({
         source: 'gate',
@@ -186,13 +227,13 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   pruning.unref()
 
   return {
-    async ask(who, device, request) {
+    async ask(who, device, request, signature) {
       const id = request.id ?? randomUUID()
       const correlation = request.correlationId ?? id
       const refused = unfit(who, device, { ...request, id }, id)
       if (refused !== undefined) return refused
       const envelope = publishRequest(who, device, { ...request, id }, correlation)
-      const answered = new Promise<Answer>((answer) => asks.set(envelope.seq, { who, answer }))
+      const answered = new Promise<Answer>((answer) => asks.set(envelope.seq, { who, signature, answer }))
       const answer = await within(bounds.answerMs, answered, wait)
       asks.delete(envelope.seq)
       if (answer === 'late') {
@@ -250,6 +291,8 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
 
     note: (event, { who, subject, detail }) => desk.note(event, subject, who, detail),
 
+    safety: safetyOf({ approvals, policy, access, desk }),
+
     get open() {
       return desk.open
     },
@@ -257,6 +300,8 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     async close() {
       clearInterval(pruning)
       for (const one of heard) one.unsubscribe()
+      policy.close()
+      await approvals.close()
       desk.end()
       await ledger.close()
     },

@@ -1,13 +1,17 @@
 // The part of the hub that is the gate.
+import { join } from 'node:path'
 import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { Journal } from '../journal/entry.ts'
 import type { Store } from '../store/store.ts'
+import { openAnchor } from './anchor.ts'
 import type { Gate } from './gate.ts'
+import { hazardMaster, headKey } from './key-files.ts'
 import { deviceLimits } from './limits.ts'
 import { openGate } from './open.ts'
+import { openPolicyFile } from './policy/file.ts'
 
 interface Above extends Base {
   bus: Bus
@@ -29,6 +33,16 @@ export const gatePart = async ({
   access,
   journal,
 }: Above): Promise<Gate> => {
+  const note: Gate['note'] = (event, about) => {
+    if (later.audit === undefined) later.unaudited.push({ event, about })
+    else later.audit(event, about)
+  }
+  const policy = openPolicyFile({
+    dataDir: config.DATA_DIR,
+    health,
+    log: log.of('gate'),
+    told: (event, detail) => note(event, { who: 'hub', subject: 'policy.yaml', detail }),
+  })
   const gate = await openGate({
     bus,
     store,
@@ -41,6 +55,9 @@ export const gatePart = async ({
     prefix: config.TOPIC_PREFIX,
     principalOf: access.principalOf,
     limits: deviceLimits(config.file.limits),
+    policy,
+    master: hazardMaster(config.DATA_DIR),
+    steady: () => performance.now(),
     bounds: {
       ackMs: config.file.gate.ackSeconds * 1000,
       acceptedMs: config.file.gate.acceptedSeconds * 1000,
@@ -48,7 +65,26 @@ export const gatePart = async ({
       interlockMs: config.file.gate.interlockMs,
     },
   })
+  const anchor = openAnchor({
+    db: store.db,
+    bus,
+    clock,
+    health,
+    key: headKey(config.DATA_DIR),
+    settings: () => policy.now.settings.audit,
+    usual: join(config.DATA_DIR, 'audit-heads.jsonl'),
+  })
   later.audit = gate.note
   for (const { event, about } of later.unaudited.splice(0)) gate.note(event, about)
-  return gate
+  return {
+    ...gate,
+    // Read when asked: a spread copies the number.
+    get open() {
+      return gate.open
+    },
+    async close() {
+      await gate.close()
+      await anchor.close()
+    },
+  }
 }

@@ -24,6 +24,8 @@ export interface RestoreParts {
   health: Pick<Health, 'report'>
   prefix: string
   journal: Pick<Journal, 'read'> | undefined
+  /** Takes up one that people were asked about; false when nobody was. `isAnswered`: its result is in the journal. */
+  held: (command: Command, isAnswered: boolean) => Promise<boolean>
   /** Judges a pending command once more. */
   again: (command: Command) => void
   /** Judges a request that was journalled but never taken up. */
@@ -61,7 +63,8 @@ export const restore = async (parts: RestoreParts): Promise<void> => {
       desk.resume(command)
     } else pending.push(command)
   }
-  for (const command of pending) parts.again(command)
+  for (const command of pending)
+    if (!(await parts.held(command, traces.results.has(command.request.id)))) parts.again(command)
   await takeUp(parts, traces)
 }
 

@@ -81,7 +81,7 @@ test('a command is accepted with its id, and can be followed to its result', asy
 test('each refusal has its status, its code and a message that says what to do', async () => {
   const { call } = await hub((shop) => {
     shop.about('off', { name: 'Off', kind: 'light', intents: { 'light.turn_on': {} } }, false)
-    shop.about('door', { name: 'Door', kind: 'lock', intents: { 'lock.unlock': {} } })
+    shop.about('laser', { name: 'Laser', kind: 'laser', intents: { 'laser.start': {} } })
   })
   const ask = (device: string, body: unknown) => call('POST', `/api/device/${device}/command`, body)
   const close = { intent: 'press.close', payload: { force: 1 } }
@@ -94,7 +94,7 @@ test('each refusal has its status, its code and a message that says what to do',
   )
   expect(await ask('press', { ...close, requestedBy: 'person:boss' })).toMatchObject(error(400, 'VALIDATION_ERROR'))
   expect(await ask('Press', close)).toMatchObject(error(400, 'VALIDATION_ERROR'))
-  expect(await ask('door', { intent: 'lock.unlock' })).toMatchObject(error(403, 'POLICY_ERROR'))
+  expect(await ask('laser', { intent: 'laser.start' })).toMatchObject(error(403, 'POLICY_ERROR'))
   expect(await ask('ghost', close)).toMatchObject(error(404, 'NOT_FOUND'))
   expect(await ask('off', { intent: 'light.turn_on' })).toMatchObject(error(404, 'NOT_FOUND'))
   expect(await ask('press', { ...close, id: 'x' })).toMatchObject({ status: 202 })
@@ -127,7 +127,11 @@ test('the audit is read newest first, filtered, and verified', async () => {
   expect(all).toMatchObject([{ event: 'cmd' }, { event: 'interlocks' }, { event: 'valid' }])
   expect(all).toHaveProperty(
     '0',
-    expect.objectContaining({ subject: body?.['commandId'], device: 'press', detail: { by: 'interlocks' } }),
+    expect.objectContaining({
+      subject: body?.['commandId'],
+      device: 'press',
+      detail: { by: 'interlocks', policy: expect.any(String) },
+    }),
   )
   expect((await call('GET', '/api/audit?subject=nothing')).body?.['items']).toEqual([])
   expect((await call('GET', '/api/audit?since=2027-01-01T00:00:00Z')).body?.['items']).toEqual([])

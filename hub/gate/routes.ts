@@ -1,12 +1,13 @@
 // Routes of the gate: commands, the stop, and the audit.
 import { z } from 'zod'
 import { iso } from '../clock.ts'
-import { Invalid, Missing } from '../errors.ts'
+import { Missing } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import type { Store } from '../store/store.ts'
 import { DeviceId, Request } from '../topics/core.ts'
-import { accepted } from './answers.ts'
-import { verifyAudit } from './audit.ts'
+import { accepted, timeOf } from './answers.ts'
+import { safetyRoutes } from './approvals/routes.ts'
+import { detailOf, verifyAudit } from './audit.ts'
 import type { Gate } from './gate.ts'
 
 const NO_SUBSTITUTE =
@@ -57,6 +58,8 @@ export interface GateRoutesParts {
 export const gateRoutes =
   ({ gate, store }: GateRoutesParts): Routes =>
   (app) => {
+    safetyRoutes({ gate, store })(app)
+
     app.post(
       '/api/device/:id/command',
       {
@@ -72,6 +75,7 @@ export const gateRoutes =
             202: z.object({
               commandId: z.string(),
               status: z.enum(['pending', 'dispatched', 'awaiting_confirmation', 'duplicate']),
+              approval: z.string().optional(),
             }),
           },
         },
@@ -79,8 +83,12 @@ export const gateRoutes =
       async (request, reply) => {
         const { body } = request
         const wish = { ...body, correlationId: body.correlationId ?? request.correlation.slice(0, 128) }
-        const { commandId, status } = accepted(await gate.ask(request.principal, request.params.id, wish))
-        return reply.code(202).send({ commandId, status: status === 'refused' ? 'pending' : status })
+        const { commandId, status, approval } = accepted(await gate.ask(request.principal, request.params.id, wish))
+        return reply.code(202).send({
+          commandId,
+          status: status === 'refused' ? 'pending' : status,
+          ...(approval === undefined ? {} : { approval }),
+        })
       },
     )
 
@@ -154,19 +162,30 @@ export const gateRoutes =
             since: z.string().max(40).optional().describe('ISO 8601'),
             before: z.coerce.number().int().min(1).optional().describe('Rows before this number, for the next page'),
             limit: Limit(1000, 100),
+            until: z.string().max(40).optional().describe('ISO 8601'),
             device: DeviceId.optional(),
             subject: z.string().min(1).max(128).optional().describe('Id of a command'),
+            who: z.string().min(1).max(200).optional().describe('Origin of whoever did it, such as person:ada'),
+            event: z
+              .string()
+              .min(1)
+              .max(64)
+              .optional()
+              .describe('Name of an event, or its beginning with a * at the end: refused.*'),
           }),
           response: { 200: z.object({ items: z.array(AuditRow) }) },
         },
       },
       async (request) => {
-        const { since, before, limit, device, subject } = request.query
-        const from = since === undefined ? undefined : Date.parse(since)
-        if (Number.isNaN(from))
-          throw new Invalid('since', since, 'must be a time in ISO 8601, such as 2026-01-31T08:00:00Z')
+        const { since, until, before, limit, device, subject, who, event } = request.query
+        const [from, to] = [timeOf('since', since), timeOf('until', until)]
         let query = store.db.selectFrom('audit').selectAll().orderBy('n', 'desc').limit(limit)
         if (from !== undefined) query = query.where('at', '>=', from)
+        if (to !== undefined) query = query.where('at', '<', to)
+        if (who !== undefined) query = query.where('who', '=', who)
+        if (event?.endsWith('*') === true)
+          query = query.where('event', 'like', `${event.slice(0, -1).replace(/[%_\\]/g, '')}%`)
+        else if (event !== undefined) query = query.where('event', '=', event)
         if (before !== undefined) query = query.where('n', '<', before)
         if (device !== undefined) query = query.where('device', '=', device)
         if (subject !== undefined) query = query.where('subject', '=', subject)
@@ -201,13 +220,3 @@ export const gateRoutes =
       () => verifyAudit(store.db),
     )
   }
-
-/** A row somebody tampered with is shown as it is. */
-const detailOf = (text: string): Record<string, unknown> => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : { value }
-  } catch {
-    return { unreadable: text }
-  }
-}

@@ -20,6 +20,8 @@ export interface StopParts {
   devices: Pick<Devices, 'list'>
   judge: Pick<ReturnType<typeof openJudge>, 'stopIntents'>
   desk: Desk
+  /** Told before anything is sent, of each stop. */
+  stopped: (by: string, reason: string) => void
   clock: Clock
   health: Health
   bounds: Bounds
@@ -40,6 +42,7 @@ export const openStop = (parts: StopParts) => {
   const allowed = openBuckets(clock, bounds.stopBurst, bounds.stopsPerSecond)
   let last: { outcome: Promise<Stopped>; sent: number; sending: boolean } | undefined
   return (by: string, reason: string, cause: number): Promise<Stopped> => {
+    parts.stopped(by, reason)
     if (last?.sent === desk.sent && (last.sending || !allowed(by))) {
       desk.withdraw(undefined, `a stop by ${by} came first`)
       desk.note('stop.joined', '', by, { reason }, '', '', '')

@@ -57,8 +57,62 @@ export interface AuditHeadTable {
   hash: string
 }
 
+export interface ApprovalsTable {
+  id: string
+  /** The command it is about; each has one approval. */
+  command_id: string
+  /** `command`, or `resume` after a stop. */
+  about: string
+  device: string
+  intent: string
+  requested_by: string
+  status: string
+  /** JSON of the approval as it is published. */
+  body: string
+  /** JSON of what the policy took when it was asked. */
+  takes: string
+  /** ms since 1970. */
+  requested_at: number
+  expires_at: number
+  /** 0 while it is pending. */
+  decided_at: number
+  /** Who decided last, or ''. */
+  decided_by: string
+  why: string
+}
+
+export interface HazardKeysTable {
+  id: string
+  /** `person:ada` or `device:welder`. */
+  owner: string
+  algorithm: string
+  /** SPKI, base64; '' for HMAC, whose keys are derived. */
+  public_key: string
+  created_at: number
+}
+
+export interface HazardNoncesTable {
+  /** Key id and nonce. */
+  nonce: string
+  used_at: number
+}
+
+export interface SafetyLatchTable {
+  /** 1: there is one shop. */
+  id: number
+  /** Id of the stop. */
+  stop: string
+  by: string
+  reason: string
+  at: number
+}
+
 declare module '../store/store.ts' {
   interface Tables {
+    approvals: ApprovalsTable
+    hazard_keys: HazardKeysTable
+    hazard_nonces: HazardNoncesTable
+    safety_latch: SafetyLatchTable
     commands: CommandsTable
     audit: AuditTable
     audit_head: AuditHeadTable
@@ -118,6 +172,53 @@ export const migrations: Record<string, Migration> = {
         .addColumn('n', 'bigint', (c) => c.notNull())
         .addColumn('hash', 'text', (c) => c.notNull())
         .execute()
+    },
+  },
+  '021-approvals': {
+    async up(db) {
+      await db.schema
+        .createTable('approvals')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('command_id', 'text', (c) => c.notNull().unique())
+        .addColumn('about', 'text', (c) => c.notNull())
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('intent', 'text', (c) => c.notNull())
+        .addColumn('requested_by', 'text', (c) => c.notNull())
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('body', 'text', (c) => c.notNull())
+        .addColumn('takes', 'text', (c) => c.notNull())
+        .addColumn('requested_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint', (c) => c.notNull())
+        .addColumn('decided_at', 'bigint', (c) => c.notNull())
+        .addColumn('decided_by', 'text', (c) => c.notNull())
+        .addColumn('why', 'text', (c) => c.notNull())
+        .execute()
+      await db.schema.createIndex('approvals_requested').on('approvals').columns(['requested_at', 'id']).execute()
+      await db.schema.createIndex('approvals_status').on('approvals').column('status').execute()
+      await db.schema
+        .createTable('hazard_keys')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('owner', 'text', (c) => c.notNull())
+        .addColumn('algorithm', 'text', (c) => c.notNull())
+        .addColumn('public_key', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .execute()
+      await db.schema.createIndex('hazard_keys_owner').on('hazard_keys').columns(['owner', 'created_at']).execute()
+      await db.schema
+        .createTable('hazard_nonces')
+        .addColumn('nonce', 'text', (c) => c.primaryKey())
+        .addColumn('used_at', 'bigint', (c) => c.notNull())
+        .execute()
+      await db.schema.createIndex('hazard_nonces_used').on('hazard_nonces').column('used_at').execute()
+      await db.schema
+        .createTable('safety_latch')
+        .addColumn('id', 'integer', (c) => c.primaryKey())
+        .addColumn('stop', 'text', (c) => c.notNull())
+        .addColumn('by', 'text', (c) => c.notNull())
+        .addColumn('reason', 'text', (c) => c.notNull())
+        .addColumn('at', 'bigint', (c) => c.notNull())
+        .execute()
+      await db.schema.createIndex('audit_event').on('audit').columns(['event', 'n']).execute()
     },
   },
 }

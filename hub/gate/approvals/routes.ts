@@ -1,0 +1,305 @@
+// Routes of approvals: asking for what may hurt somebody, the answers of people, the release after a stop, signing keys, what happened.
+import { z } from 'zod'
+import { iso } from '../../clock.ts'
+import type { Routes } from '../../http/app.ts'
+import { Approval, DeviceId, Request } from '../../topics/core.ts'
+import { accepted, timeOf } from '../answers.ts'
+import { detailOf } from '../audit.ts'
+import type { GateRoutesParts } from '../routes.ts'
+import { DECISIONS } from './book.ts'
+import { ALGORITHMS, Signature } from './signatures.ts'
+
+const { intent, payload, correlationId, id, reason, expiresAt, conversationId } = Request.shape
+
+const Listed = Approval.extend({
+  decidedAt: z.string().optional(),
+  decidedBy: z.string().optional(),
+  why: z.string().optional(),
+})
+const Command = z.object({
+  commandId: z.string().optional(),
+  status: z.string().optional(),
+  http: z.number().optional(),
+  reason: z.string().optional(),
+  released: z.boolean().optional(),
+})
+const Key = z.object({
+  id: z.string(),
+  owner: z.string(),
+  algorithm: z.enum(ALGORITHMS),
+  createdAt: z.string(),
+  secret: z.string().optional(),
+})
+const Event = z.object({
+  id: z.number(),
+  at: z.string(),
+  type: z.string(),
+  by: z.string(),
+  subject: z.string(),
+  device: z.string(),
+  intent: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+})
+
+/** Events of the audit that people should know of, as prefixes. */
+const SAFETY_EVENTS = ['approval.', 'stop', 'latch.', 'policy.', 'signing-key.', 'clock.', 'audit.']
+const REFUSALS = ['approval', 'presence', 'signature', 'role', 'hours', 'latch', 'policy', 'resume', 'withdrawn'].map(
+  (step) => `refused.${step}`,
+)
+
+export const safetyRoutes =
+  ({ gate, store }: GateRoutesParts): Routes =>
+  (app) => {
+    app.get(
+      '/api/safety',
+      {
+        config: { may: 'health.read' },
+        schema: {
+          summary: 'Whether the shop is stopped, the policy that counts, and how many approvals are open',
+          tags: ['safety'],
+          response: {
+            200: z.object({
+              latched: z.object({ stop: z.string(), by: z.string(), reason: z.string(), at: z.string() }).optional(),
+              policy: z.object({
+                version: z.string(),
+                file: z.string(),
+                closed: z.boolean(),
+                wrong: z.string().optional(),
+              }),
+              approvals: z.number(),
+            }),
+          },
+        },
+      },
+      async () => gate.safety.status(),
+    )
+
+    app.post(
+      '/api/safety/hazards',
+      {
+        config: { may: 'devices.request' },
+        schema: {
+          summary: 'Ask for something that may hurt somebody, with a signature where the policy wants one',
+          description:
+            'The same as POST /api/device/:id/command, and the only way to send a signature. 202 awaiting_confirmation names the approval.',
+          tags: ['safety'],
+          body: z.strictObject({
+            device: DeviceId,
+            intent,
+            payload,
+            correlationId,
+            conversationId,
+            id,
+            reason,
+            expiresAt,
+            signature: Signature.optional(),
+          }),
+          response: {
+            202: z.object({
+              commandId: z.string(),
+              status: z.enum(['pending', 'dispatched', 'awaiting_confirmation', 'duplicate']),
+              approval: z.string().optional(),
+            }),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { device, signature, ...body } = request.body
+        const wish = { ...body, correlationId: body.correlationId ?? request.correlation.slice(0, 128) }
+        const { commandId, status, approval } = accepted(await gate.ask(request.principal, device, wish, signature))
+        return reply.code(202).send({
+          commandId,
+          status: status === 'refused' ? 'pending' : status,
+          ...(approval === undefined ? {} : { approval }),
+        })
+      },
+    )
+
+    app.post(
+      '/api/safety/hazards/approve',
+      {
+        config: { may: 'hazards.approve', unlimited: true },
+        schema: {
+          summary: 'Answer an approval: yes, no, or cancel',
+          description:
+            '`digest` is that of the approval as it was seen. The first yes takes the phrase. 403 no right, own request, said yes already, wrong phrase; 404 unknown; 409 another digest; 410 ended.',
+          tags: ['safety'],
+          body: z.strictObject({
+            id: z.string().min(1).max(128),
+            decision: z.enum(DECISIONS),
+            phrase: z.string().max(200).optional(),
+            digest: z.string().min(1).max(128),
+          }),
+          response: { 200: z.object({ approval: Approval, command: Command.optional() }) },
+        },
+      },
+      async (request) => {
+        const { approval, command } = await gate.safety.answer(request.principal, request.body)
+        return { approval, ...(command === undefined ? {} : { command: Command.parse(command) }) }
+      },
+    )
+
+    app.post(
+      '/api/safety/hazards/cancel',
+      {
+        config: { may: 'devices.request', unlimited: true },
+        schema: {
+          summary: 'Take back what one asked for oneself',
+          tags: ['safety'],
+          body: z.strictObject({ id: z.string().min(1).max(128) }),
+          response: { 200: z.object({ approval: Approval }) },
+        },
+      },
+      async (request) => ({ approval: await gate.safety.takeBack(request.principal, request.body.id) }),
+    )
+
+    app.post(
+      '/api/safety/resume',
+      {
+        config: { may: 'hazards.approve', unlimited: true },
+        schema: {
+          summary:
+            'Release the shop after a stop: asks for the yes of two people with the role safety, unless the policy says otherwise',
+          tags: ['safety'],
+          body: z.strictObject({ reason: z.string().max(500).optional() }).nullish(),
+          response: { 200: z.object({ released: z.boolean(), approval: Approval.optional() }) },
+        },
+      },
+      async (request) =>
+        gate.safety.resume(request.principal, (request.body?.reason ?? '').replace(/[\p{Cc}\p{Cs}]/gu, ' ')),
+    )
+
+    app.get(
+      '/api/approvals',
+      {
+        config: { may: 'devices.read' },
+        schema: {
+          summary: 'Open approvals, oldest first; with all=1 every one of the last 90 days, newest first',
+          tags: ['safety'],
+          querystring: z.strictObject({
+            all: z.enum(['0', '1']).default('0'),
+            limit: z.coerce.number().int().min(1).max(500).default(100),
+            before: z.string().max(40).optional().describe('ISO 8601: asked before this, for the next page'),
+          }),
+          response: { 200: z.object({ items: z.array(Listed) }) },
+        },
+      },
+      async (request) => {
+        const { all, limit, before } = request.query
+        return { items: await gate.safety.approvals({ all: all === '1', limit, before: timeOf('before', before) }) }
+      },
+    )
+
+    app.get(
+      '/api/safety/events',
+      {
+        config: { may: 'devices.read' },
+        schema: {
+          summary:
+            'What happened at the gate that people should know of, newest first: approvals, stops, policies, hazards refused',
+          tags: ['safety'],
+          querystring: z.strictObject({
+            since: z.string().max(40).optional().describe('ISO 8601'),
+            before: z.coerce.number().int().min(1).optional().describe('Events before this id, for the next page'),
+            limit: z.coerce.number().int().min(1).max(500).default(100),
+          }),
+          response: { 200: z.object({ items: z.array(Event) }) },
+        },
+      },
+      async (request) => {
+        const { before, limit } = request.query
+        const since = timeOf('since', request.query.since)
+        let query = store.db
+          .selectFrom('audit')
+          .selectAll()
+          .where((eb) =>
+            eb.or([...SAFETY_EVENTS.map((prefix) => eb('event', 'like', `${prefix}%`)), eb('event', 'in', REFUSALS)]),
+          )
+          .orderBy('n', 'desc')
+          .limit(limit)
+        if (since !== undefined) query = query.where('at', '>=', since)
+        if (before !== undefined) query = query.where('n', '<', before)
+        return {
+          items: (await query.execute()).map(({ n, at, event, who, subject, device, intent, detail }) => ({
+            id: Number(n),
+            at: iso(Number(at)),
+            type: event,
+            by: who,
+            subject,
+            device,
+            intent,
+            detail: detailOf(detail),
+          })),
+        }
+      },
+    )
+
+    app.get(
+      '/api/safety/keys',
+      {
+        config: { may: 'keys.own' },
+        schema: {
+          summary: 'Signing keys that count: one’s own, or of a device',
+          tags: ['safety'],
+          querystring: z.strictObject({ device: DeviceId.optional() }),
+          response: { 200: z.object({ items: z.array(Key) }) },
+        },
+      },
+      async (request) => ({ items: (await gate.safety.keys(request.principal, request.query.device)).map(keyOf) }),
+    )
+
+    app.post(
+      '/api/safety/keys',
+      {
+        config: { may: 'keys.own' },
+        schema: {
+          summary: 'A new signing key: of one’s own, or of a device. The newest two of each count',
+          description: 'Ed25519: send `publicKey`. HMAC-SHA256: the secret is in the answer, this once.',
+          tags: ['safety'],
+          body: z.strictObject({
+            algorithm: z.enum(ALGORITHMS),
+            publicKey: z.string().max(1000).optional(),
+            device: DeviceId.optional(),
+          }),
+          response: { 201: Key },
+        },
+      },
+      async (request, reply) => {
+        const { algorithm, publicKey, device } = request.body
+        const key = await gate.safety.addKey(request.principal, {
+          algorithm,
+          ...(publicKey === undefined ? {} : { publicKey }),
+          ...(device === undefined ? {} : { device }),
+        })
+        return reply.code(201).send(keyOf(key))
+      },
+    )
+
+    app.delete(
+      '/api/safety/keys/:id',
+      {
+        config: { may: 'keys.own' },
+        schema: {
+          summary: 'Remove a signing key',
+          tags: ['safety'],
+          params: z.object({ id: z.string().min(1).max(64) }),
+          response: { 204: z.null() },
+        },
+      },
+      async (request, reply) => {
+        await gate.safety.removeKey(request.principal, request.params.id)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+
+const keyOf = ({
+  createdAt,
+  ...key
+}: {
+  id: string
+  owner: string
+  algorithm: (typeof ALGORITHMS)[number]
+  createdAt: number
+  secret?: string
+}) => ({ ...key, createdAt: iso(createdAt) })

@@ -1,0 +1,123 @@
+// The policy: what an intent on a device takes. Rules of policy.yaml first, then the hub's own; high hazard always takes two people.
+import type { Role } from '../../bus/principal.ts'
+import type { Device } from '../../devices/devices.ts'
+import { canonical, sha256 } from '../canonical.ts'
+import { builtInRule, type Hazard, hazardRules, needsApproval, worse } from '../hazards.ts'
+import { type Hours, PolicyFile, type Presence, type Rule } from './schema.ts'
+
+/** What one intent on one device takes. */
+export interface Takes {
+  hazard: Hazard
+  /** Name of the rule that says so. */
+  rule: string
+  zone?: string
+  /** Undefined: whoever has the right. */
+  ask?: readonly string[]
+  approve: readonly Role[]
+  /** People who have to say yes: 0, 1 or 2. */
+  people: 0 | 1 | 2
+  requesterMayApprove: boolean
+  presence: Presence
+  hours?: Hours
+  phrase: string
+  signature: boolean
+  ppe: readonly string[]
+}
+
+export type Subject = Pick<Device, 'id' | 'kind' | 'area'>
+
+export interface Policy {
+  /** Hash of everything it says; part of every decision's audit row. */
+  readonly version: string
+  readonly settings: PolicyFile
+  takes(device: Subject, intent: string): Takes
+}
+
+export const APPROVERS: readonly Role[] = ['engineer', 'safety', 'admin']
+const VERSION_LENGTH = 16
+const MEMORY = 5000
+
+type Test = (text: string) => boolean
+
+/** `*` stands for anything; the rest as it is. */
+const globOf = (patterns: string | readonly string[] | undefined): Test => {
+  if (patterns === undefined) return () => true
+  const list = typeof patterns === 'string' ? [patterns] : patterns
+  const tests = list.map(
+    (pattern) =>
+      new RegExp(
+        `^${pattern
+          .split('*')
+          .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+          .join('[^]*')}$`,
+        'i',
+      ),
+  )
+  return (text) => tests.some((test) => test.test(text))
+}
+
+const compiled = (rule: Rule) => ({
+  rule,
+  intent: globOf(rule.intent),
+  device: globOf(rule.device),
+  kind: globOf(rule.kind),
+  zone: rule.zone === undefined ? undefined : globOf(rule.zone),
+})
+
+/** A policy out of what the file says; without one, the hub's own rules alone. */
+export const policyOf = (settings: PolicyFile = PolicyFile.parse({})): Policy => {
+  const rules = settings.rules.map(compiled)
+  const zones = new Map(Object.entries(settings.zones).map(([name, { level }]) => [name.toLowerCase(), level]))
+  const version = sha256(
+    canonical([
+      settings,
+      settings.builtIn
+        ? hazardRules.map(({ kind, intent, ...rest }) => ({ ...rest, kind: kind.source, intent: intent.source }))
+        : [],
+    ]),
+  ).slice(0, VERSION_LENGTH)
+  const known = new Map<string, Takes>()
+
+  const work = ({ id, kind, area }: Subject, intent: string): Takes => {
+    const found = rules.find(
+      (rule) =>
+        rule.intent(intent) &&
+        rule.device(id) &&
+        rule.kind(kind) &&
+        (rule.zone === undefined || (area !== undefined && rule.zone(area))),
+    )?.rule
+    const own = found === undefined && settings.builtIn ? builtInRule(kind, intent) : undefined
+    const classed = found?.hazard ?? own?.hazard ?? 'low'
+    const level = area === undefined ? undefined : zones.get(area.toLowerCase())
+    const hazard = needsApproval(classed) && level !== undefined ? worse(classed, level) : classed
+    return {
+      hazard,
+      rule:
+        found === undefined ? (own?.name ?? 'no rule') : (found.name ?? `rule ${settings.rules.indexOf(found) + 1}`),
+      ...(area === undefined ? {} : { zone: area }),
+      ...(found?.ask === undefined ? {} : { ask: found.ask }),
+      approve: found?.approve ?? APPROVERS,
+      people: hazard === 'high' || found?.dual === true ? 2 : hazard === 'medium' ? 1 : 0,
+      requesterMayApprove: found?.requesterMayApprove ?? false,
+      presence: found?.presence ?? own?.presence ?? 'none',
+      ...(found?.hours === undefined ? {} : { hours: found.hours }),
+      phrase: found?.phrase ?? settings.phrase,
+      signature: found?.signature ?? false,
+      ppe: found?.ppe ?? [],
+    }
+  }
+
+  return {
+    version,
+    settings,
+    takes(device, intent) {
+      const key = JSON.stringify([device.id, device.kind, device.area, intent])
+      const before = known.get(key)
+      if (before !== undefined) return before
+      if (known.size >= MEMORY) known.clear()
+      const takes = work(device, intent)
+      known.set(key, takes)
+      return takes
+    },
+  }
+}
