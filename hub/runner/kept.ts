@@ -24,7 +24,7 @@ export const keeping = (start: Readonly<Record<string, unknown>>, to: Changes): 
     turnNow('keep was used')
     if (!KEY.test(key)) throw new Error(`keep('${key}'): a name is 1 to 64 letters, digits, _ and -`)
     if (inUse.has(key)) throw new Error(`keep('${key}') is used twice: give each its own name`)
-    if (!values.has(key) && values.size + inUse.size >= KEYS)
+    if (!values.has(key) && values.size >= KEYS)
       throw new Error(`keep('${key}'): more than ${KEYS} kept values; give per an { expire }`)
     const begin = (): T => {
       if (!values.has(key)) return checked(key, schema, initial).value
