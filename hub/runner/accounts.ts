@@ -5,7 +5,7 @@ import process from 'node:process'
 import v8 from 'node:v8'
 
 /** So many turns of a flow are marked, after it was loaded. */
-const YOUNG_TURNS = 200
+const YOUNG_TURNS = 64
 /** Time is summed up over this, and told of whom took more than so much of it, or so long in one turn; ms. */
 const PERIOD_MS = 1000
 const MUCH_MS = 200
@@ -46,6 +46,8 @@ export interface Books {
   idle(): void
   /** Every turn is marked from now on, or only those of the young. */
   markAll(on: boolean): void
+  /** CPU time since this was asked last, ms. */
+  used(): number
   /** Once a second: flows that took much time in it; undefined while it lasts. */
   period(): Busy[] | undefined
   forget(flow: number): void
@@ -72,6 +74,7 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
   let rss = process.memoryUsage.rss()
   /** CPU time of this thread when no turn ran, ms. */
   let cpuIdle = 0
+  let cpuUsed = 0
 
   const write = (flow: number): void => {
     if (flow === mark) return
@@ -162,6 +165,11 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     },
     markAll(on) {
       all = on
+    },
+    used() {
+      const before = cpuUsed
+      cpuUsed = cpuMs()
+      return cpuUsed - before
     },
     period() {
       const at = now()

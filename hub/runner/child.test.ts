@@ -1,4 +1,5 @@
 // The sealed process: each way out of a flow, tried from inside a flow.
+import vm from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Principal } from '../bus/principal.ts'
 import { message } from '../streams/message.ts'
@@ -63,6 +64,15 @@ const ways: [string, RegExp | string][] = [
   ['typeof navigator', 'undefined'],
   ['typeof global', 'undefined'],
   ['typeof fetch', 'undefined'],
+  ['typeof Worker', 'undefined'],
+  ['typeof BroadcastChannel', 'undefined'],
+  ['typeof EventSource', 'undefined'],
+  ['typeof localStorage', 'undefined'],
+  ['(globalThis as { process?: { kill(pid: number): void } }).process!.kill(1)', /^refused/],
+  ["(globalThis as { process?: { binding(name: string): object } }).process!.binding('fs')", /^refused/],
+  ["(async () => {}).constructor('return 1')()", /^refused/],
+  ["(function* () {}).constructor('yield 1')()", /^refused/],
+
   ["(0, eval)('1')", /^refused/],
   ["new Function('return 1')()", /^refused: Code generation from strings disallowed/],
   ["attempt.constructor('return process')()", /^refused: Code generation from strings disallowed/],
@@ -83,6 +93,46 @@ test('a flow finds no process, no network, no chance and no code from strings', 
     if (typeof expected === 'string') expect({ expression, answer }).toEqual({ expression, answer: expected })
     else expect({ expression, answer, closed: expected.test(answer ?? '') }).toMatchObject({ closed: true })
   }
+})
+
+/** What Node adds to JavaScript and a flow may have: nothing that reaches out, nothing that is not the same in a replay. */
+const HARMLESS = [
+  ...['console', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval'],
+  ...[
+    'clearImmediate',
+    'queueMicrotask',
+    'URL',
+    'URLSearchParams',
+    'URLPattern',
+    'TextEncoder',
+    'TextDecoder',
+    'atob',
+    'btoa',
+  ],
+  ...[
+    'AbortController',
+    'AbortSignal',
+    'Event',
+    'EventTarget',
+    'CustomEvent',
+    'CloseEvent',
+    'MessageEvent',
+    'DOMException',
+  ],
+  ...['ErrorEvent', 'Blob', 'File', 'QuotaExceededError'],
+  // The schemas of topics put their own there.
+  ...['__zod_globalConfig', '__zod_globalRegistry'],
+]
+
+test('nothing else of Node is within reach of a flow by its name', async () => {
+  const bed = await testbed({ 'names.ts': probe("Object.getOwnPropertyNames(globalThis).join(' ')") })
+  bed.bus.publish(dust, message('devices/{device}/telemetry', { device: 'dust' }, {}))
+  await bed.until(() => bed.bus.said('devices/{device}/event').length === 1)
+  const { said } = bed.bus.said('devices/{device}/event')[0]?.payload as unknown as { said: string }
+  const language = new Set(vm.runInNewContext('Object.getOwnPropertyNames(globalThis)') as string[])
+  const isStream = (name: string) => /Stream|Compression|QueuingStrategy|Storage$|^Performance/.test(name)
+  const left = said.split(' ').filter((name) => !language.has(name) && !HARMLESS.includes(name) && !isStream(name))
+  expect(left).toEqual([])
 })
 
 test('an import() from a flow is refused and does not hurt its neighbours', async () => {

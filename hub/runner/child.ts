@@ -65,7 +65,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
     const period = books.period()
     if (period !== undefined) tellOf(period)
     answeredAt = real.now()
-    socket.write(out.front(done.items, done.at, host.next, books.rss).take())
+    socket.write(out.front(done.items, books.used(), host.next, books.rss).take())
   }
   /** A batch that takes long is answered in parts: silence is for those that are stuck. */
   const answerInTime = () => {

@@ -109,7 +109,7 @@ export interface Link {
 }
 
 const WINDOW = 1024
-/** No more is under way than takes about so long, so that a flow that turns out to be slow holds up little. */
+/** No more is under way than takes about so much CPU time, so that a flow that turns out to be slow holds up little. */
 const WINDOW_MS = 100
 const WINDOW_LEAST = 8
 const WINDOW_BYTES = 4 * 2 ** 20
@@ -142,7 +142,6 @@ export const openLink = (options: LinkOptions): Link => {
   let all = false
   let planned = false
   let perItemMs = 0.1
-  let workSince = 0
   let lastTime = { at: 0, real: 0 }
   let tickTimer: NodeJS.Timeout | undefined
   let respawnTimer: NodeJS.Timeout | undefined
@@ -184,7 +183,6 @@ export const openLink = (options: LinkOptions): Link => {
   const pump = (whole = false): void => {
     if (child === undefined || child.gone) return
     const window = Math.max(WINDOW_LEAST, Math.min(WINDOW, WINDOW_MS / perItemMs))
-    if (edges.sent === 0) workSince = performance.now()
     while (whole || (edges.sent < window && edges.sentBytes < WINDOW_BYTES)) {
       const item = edges.next()
       if (item === undefined) break
@@ -253,7 +251,7 @@ export const openLink = (options: LinkOptions): Link => {
   const answered = (body: Buffer): void => {
     const read = new FrameReader(body)
     const done = read.f64()
-    read.f64()
+    const usedMs = read.f64()
     const next = read.f64()
     ownRss = read.f64()
     while (!read.done) {
@@ -263,11 +261,7 @@ export const openLink = (options: LinkOptions): Link => {
       else if (kind === FROM_CHILD.lane) lanes.done(read.u32(), read.f64(), read.f64())
       else throw new RangeError(`an entry of kind ${kind}`)
     }
-    if (done > acknowledged) {
-      const now = performance.now()
-      perItemMs = 0.5 * perItemMs + (0.5 * (now - workSince)) / (done - acknowledged)
-      workSince = now
-    }
+    if (done > acknowledged) perItemMs = 0.5 * perItemMs + (0.5 * usedMs) / (done - acknowledged)
     edges.done(done - acknowledged)
     acknowledged = done
     wake(next)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 /** First byte of each body from the hub. `lane`: items for one flow alone, its past or its own lane. */
 export const TO_CHILD = { items: 1, control: 2, retained: 3, lane: 4 } as const
-/** First byte of each entry of an answer, after its four doubles: items done, stamp of the last one, next timer, resident bytes. */
+/** First byte of each entry of an answer, after its four doubles: items done, ms of CPU time since the last answer, next timer, resident bytes. */
 export const FROM_CHILD = { output: 1, event: 2, lane: 3 } as const
 export const ANSWER_HEAD = 4
 

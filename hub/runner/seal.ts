@@ -20,6 +20,7 @@ const GONE = [
   'MessagePort',
   'Worker',
   'navigator',
+  'Navigator',
   'localStorage',
   'sessionStorage',
   'crypto',
