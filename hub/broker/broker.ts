@@ -59,6 +59,9 @@ export interface BrokerCounters {
   dropped: number
   received: number
   delivered: number
+  /** Of MQTT connections since the start, as they crossed the network, TLS and WebSocket frames included. */
+  bytesIn: number
+  bytesOut: number
   hookErrors: number
 }
 
@@ -75,6 +78,8 @@ export const noCounts = (): BrokerCounters => ({
   dropped: 0,
   received: 0,
   delivered: 0,
+  bytesIn: 0,
+  bytesOut: 0,
   hookErrors: 0,
 })
 

@@ -391,3 +391,14 @@ test('closing tells MQTT 5 clients and is over within two seconds, even when one
   frozen.socket.destroy()
   await hub[Symbol.asyncDispose]()
 })
+
+test('a client that falls silent is cut, the reason is told, and the bytes of all are counted', async () => {
+  await using hub = await openTestBroker()
+  const raw = await rawClient(hub.port)
+  raw.send(connectPacket('bob', 4, { keepalive: 1 }))
+  await raw.next('connack')
+  await until('the cut', () => hub.broker.clients().length === 0)
+  expect(hub.broker.lastError?.('bob')?.what).toMatch(/said nothing/)
+  expect(hub.broker.counters().bytesIn).toBeGreaterThan(10)
+  expect(hub.broker.counters().bytesOut).toBeGreaterThan(3)
+})

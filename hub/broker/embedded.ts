@@ -5,7 +5,7 @@ import { wallClock, type Clock } from '../clock.ts'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Health, Log } from '../health/report.ts'
 import { openAdmission, type Ticket } from './admission.ts'
-import { noCounts, type Broker, type ClientView, type Intake, type MqttRights } from './broker.ts'
+import { type BrokerCounters, noCounts, type Broker, type ClientView, type Intake, type MqttRights } from './broker.ts'
 import { openEmitter } from './emitter.ts'
 import { startEngine, type Link } from './engine.ts'
 import { guard } from './guard.ts'
@@ -114,6 +114,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     })
     stream.once('close', () => {
       links.delete(link)
+      addBytes(counts, link)
       ticket.gone()
     })
     tickets.set(link, ticket)
@@ -136,6 +137,9 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     }
     log.debug('mqtt-client-error', { clientId, origin: peer?.origin, why: error.message })
   })
+  engine.on('keepaliveTimeout', ({ id: clientId, peer }) =>
+    warn('mqtt-keepalive-timeout', peer?.origin ?? '', { origin: peer?.origin, clientId }),
+  )
   engine.on('connectionError', (link, error) =>
     log.debug('mqtt-connection-error', { address: link.peer?.address, why: error.message }),
   )
@@ -225,7 +229,11 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
       if (how === 'forget') await purgeSessions(store, [clientId])
       else if (link !== undefined) await hangUp(link)
     },
-    counters: () => ({ ...counts, connected: engine.connectedClients }),
+    counters() {
+      const now = { ...counts, connected: engine.connectedClients }
+      for (const link of links) addBytes(now, link)
+      return now
+    },
 
     handle(stream, address) {
       const ticket = engine.closed ? undefined : admission.enter(address)
@@ -240,6 +248,12 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
 
     close: () => (stopped ??= stop()),
   }
+}
+
+/** Sockets count their bytes themselves; the web port's streams bring the counts of theirs. */
+const addBytes = (counts: Pick<BrokerCounters, 'bytesIn' | 'bytesOut'>, { conn }: Link): void => {
+  counts.bytesIn += 'bytesRead' in conn && typeof conn.bytesRead === 'number' ? conn.bytesRead : 0
+  counts.bytesOut += 'bytesWritten' in conn && typeof conn.bytesWritten === 'number' ? conn.bytesWritten : 0
 }
 
 const viewOf = ({ id, peer, version, subscriptions, conn }: Link): ClientView => ({

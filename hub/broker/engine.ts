@@ -149,6 +149,7 @@ export interface EngineEvents {
   error(error: Error): void
   clientError(link: Link, error: Error): void
   connectionError(link: Link, error: Error): void
+  keepaliveTimeout(link: Link): void
   clientReady(link: Link): void
   clientDisconnect(link: Link): void
   sessionLimitReached(link: Link): void

@@ -51,6 +51,7 @@ const SENTENCES: Record<string, Say> = {
   'mqtt-publish-refused': (field) => `Publishing to ${field('topic')} refused: ${field('why')}`,
   'mqtt-subscribe-refused': (field) => `Subscription to ${field('filter')} refused: ${field('why')}`,
   'mqtt-slow-client-cut': (field) => `Cut, because it did not read: ${field('unsent')} bytes were waiting for it`,
+  'mqtt-keepalive-timeout': () => 'Cut, because it said nothing for one and a half times its keep alive',
   'mqtt-not-committed': (field) => `Cut, because the journal did not confirm ${field('waiting')} of its messages`,
   'mqtt-malformed': (field) => `Cut, because of an illegal packet from ${field('address')}: ${field('why')}`,
   'mqtt-oversized': (field) => `Cut, because of a packet that is too large, from ${field('address')}: ${field('why')}`,

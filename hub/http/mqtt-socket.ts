@@ -24,6 +24,11 @@ export const mqttSocket =
         if (!isBinary) socket.terminate()
       })
       const stream = createWebSocketStream(socket, { highWaterMark: HIGH_WATER, allowHalfOpen: false })
+      const { socket: wire } = request.raw
+      Object.defineProperties(stream, {
+        bytesRead: { get: () => wire.bytesRead },
+        bytesWritten: { get: () => wire.bytesWritten },
+      })
       // A broken frame ends this client; nobody else must notice.
       stream.on('error', () => stream.destroy())
       handle(stream, request.ip)

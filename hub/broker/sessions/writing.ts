@@ -1,6 +1,7 @@
 // Changes on their way to the file: gathered while the last transaction runs, then committed together, in order.
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Fatal, Recoverable, reasonOf } from '../../errors.ts'
+import { startThread } from '../../thread.ts'
 import { DO, type Page, type QueueRow } from './schema.ts'
 import type { Op, Order, Report, ThreadData, Value } from './thread.ts'
 
@@ -95,7 +96,7 @@ export const openWriting = async (options: WritingOptions): Promise<Writing> => 
   const start = (load: boolean): Promise<void> => {
     const started = Promise.withResolvers<void>()
     const data: ThreadData = { file, power: durability === 'power', load }
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { name: 'session-store', workerData: data })
+    const worker = startThread(new URL('./thread.ts', import.meta.url), { name: 'session-store', workerData: data })
     thread = worker
     worker.on('message', (report: Report) => {
       if (report.is === 'page') options.onPage(report as unknown as Page)
