@@ -12,7 +12,8 @@ export const timeOf = (field: string, text: string, now: number): number => {
   const length = lengthOf(words)
   if (length !== undefined) return now - length
   // A date alone is a day of this place, not of Greenwich.
-  const at = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(words) ? `${words}T00:00` : text.trim())
+  const isDated = /^\d{4}-\d{2}-\d{2}/.test(words)
+  const at = !isDated ? NaN : Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(words) ? `${words}T00:00` : text.trim())
   if (Number.isNaN(at))
     throw new Invalid(
       field,
