@@ -31,7 +31,7 @@ const Verdict = ({ report }: { report: ReplayReport }) => {
       <span>
         {thenCount === 0
           ? `It decided nothing then, and would decide nothing now, on ${many(messages, 'message')}.`
-          : `All ${many(thenCount, 'decision')} on ${many(messages, 'message')} would be taken again.`}
+          : `${thenCount === 1 ? 'Its one decision' : `All ${numberText(thenCount)} decisions`} on ${many(messages, 'message')} would be taken again.`}
       </span>
     </p>
   )

@@ -194,7 +194,12 @@ interface Laid extends Layout {
 }
 
 const laidOut = (graph: Graph, shape: string): Laid => {
-  const boxes = graph.nodes.map(({ id, kind }) => ({ id, ...SIZE[kind] }))
+  // A flow that hears nothing now, such as a quarantined one, still stands among the flows.
+  const boxes = graph.nodes.map(({ id, kind }) => ({
+    id,
+    ...SIZE[kind],
+    least: kind === 'flow' || kind === 'group' ? 1 : 0,
+  }))
   return { shape, boxes, ...layout(boxes, graph.edges) }
 }
 

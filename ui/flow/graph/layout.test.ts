@@ -22,6 +22,11 @@ test('what nothing leads to stands beside what it leads to', () => {
   expect(layers('abcx', ['a>b', 'b>c', 'x>c'])).toMatchObject({ x: 1 })
 })
 
+test('a box that hangs alone stands no further left than it may', () => {
+  const boxes = [box('a'), { ...box('b'), least: 1 }, { ...box('alone'), least: 1 }]
+  expect(Object.fromEntries(layersOf(boxes, [link('a>b')]))).toEqual({ a: 0, b: 1, alone: 1 })
+})
+
 test('a circle is cut once and everything still has a place', () => {
   expect(layers('abc', ['a>b', 'b>c', 'c>a'])).toEqual({ a: 0, b: 1, c: 2 })
   expect(layers('a', ['a>a'])).toEqual({ a: 0 })

@@ -4,6 +4,8 @@ export interface Box {
   id: string
   width: number
   height: number
+  /** It never stands left of this layer, even when nothing leads to it. */
+  least?: number
 }
 
 export interface Link {
@@ -46,11 +48,12 @@ export const layersOf = (boxes: readonly Box[], links: readonly Link[]): Readonl
   )
   const into = Map.groupBy(acyclic, ({ to }) => to)
   const outOf = Map.groupBy(acyclic, ({ from }) => from)
+  const least = new Map(boxes.map((box) => [box.id, box.least ?? 0]))
   const layers = new Map<string, number>()
   const layer = (id: string): number => {
     const found = layers.get(id)
     if (found !== undefined) return found
-    const own = Math.max(-1, ...(into.get(id) ?? []).map(({ from }) => layer(from))) + 1
+    const own = Math.max((least.get(id) ?? 0) - 1, ...(into.get(id) ?? []).map(({ from }) => layer(from))) + 1
     layers.set(id, own)
     return own
   }
@@ -58,7 +61,7 @@ export const layersOf = (boxes: readonly Box[], links: readonly Link[]): Readonl
   for (const { id } of boxes) {
     const next = outOf.get(id)
     if (into.has(id) || !next) continue
-    layers.set(id, Math.max(0, Math.min(...next.map(({ to }) => layers.get(to) ?? 1)) - 1))
+    layers.set(id, Math.max(least.get(id) ?? 0, Math.min(...next.map(({ to }) => layers.get(to) ?? 1)) - 1))
   }
   return layers
 }
