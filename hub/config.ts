@@ -102,6 +102,14 @@ export const variables = z.strictObject({
     .describe('Other web origins that may call the API, separated by commas'),
 })
 
+const isTimezone = (name: string): boolean => {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
+  } catch {
+    return false
+  }
+}
+
 const bounded = (least: number, most: number, fallback: number, what: string) =>
   z.number().int().min(least).max(most).default(fallback).describe(what)
 
@@ -143,6 +151,22 @@ export const fileSettings = z.strictObject({
     .strictObject({
       in: z.array(z.string()).max(256).default([]).describe('MQTT filters of what comes from BRIDGE_URL into the hub'),
       out: z.array(z.string()).max(256).default([]).describe('MQTT filters of what goes from the hub to BRIDGE_URL'),
+    })
+    .prefault({}),
+  site: z
+    .strictObject({
+      timezone: z
+        .string()
+        .refine(isTimezone, "must be a time zone's name, such as 'Europe/Berlin'")
+        .optional()
+        .describe("Time zone of schedules and allowed hours; without it this machine's"),
+      latitude: z
+        .number()
+        .min(-90)
+        .max(90)
+        .optional()
+        .describe('Where the hub stands, in degrees, for sunrise and sunset'),
+      longitude: z.number().min(-180).max(180).optional().describe('The same, east is positive'),
     })
     .prefault({}),
   flows: z
@@ -253,3 +277,13 @@ const object = (value: unknown, path: string): Record<string, unknown> => {
 }
 
 const list = (keys: readonly string[]): string => keys.map((key) => `'${key}'`).join(', ')
+
+/** Where the hub stands: for times of the day, sunrise and sunset. Without a setting the time zone is this machine's. */
+export const siteOf = ({ file: { site } }: Pick<Config, 'file'>) => {
+  const { latitude, longitude, timezone = Intl.DateTimeFormat().resolvedOptions().timeZone } = site
+  return {
+    timezone,
+    ...(latitude === undefined ? {} : { latitude }),
+    ...(longitude === undefined ? {} : { longitude }),
+  }
+}

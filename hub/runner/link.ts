@@ -122,6 +122,7 @@ const CALM_MS = 60_000
 const RETAINED_TRIES = 20
 /** Stamps that run ahead of the time that has passed by more than this have jumped. */
 const JUMP_MS = 600_000
+const LOOK_AT_TIME_MS = 1000
 /** CPU time that a file may take to load, beyond which it is stuck. */
 const LOAD_CPU_MS = 1500
 
@@ -206,6 +207,7 @@ export const openLink = (options: LinkOptions): Link => {
 
   /** The wall clock was put forward, or a board without one heard what time it is: not so much time has passed. */
   const lookAtTime = (at: number): void => {
+    if (at - lastTime.at < LOOK_AT_TIME_MS) return
     const now = performance.now()
     const by = at - lastTime.at - (now - lastTime.real)
     const isJump = lastTime.at > 0 && by > JUMP_MS

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../base.ts'
 import type { Bus } from '../bus/bus.ts'
-import type { Config } from '../config.ts'
+import { type Config, siteOf } from '../config.ts'
 import type { Journal } from '../journal/entry.ts'
 import { openPast } from '../journal/past.ts'
 import type { Found } from '../plugins/host.ts'
@@ -41,6 +41,7 @@ export const runnerPart = async ({
     retainedAt: (seq, fits) => openPast(join(config.DATA_DIR, 'journal')).retainedAt(seq, fits),
     settings,
     prefix: config.TOPIC_PREFIX,
+    site: siteOf(config),
     clock,
     log: log.of('runner'),
     health,

@@ -28,6 +28,8 @@ export type { RunnerParts } from './crew.ts'
 const FROM_BUS = { name: 'flows', overload: { dropOldest: 100_000 } }
 const OUTPUTS_SHOWN = 100
 const DELAYS = 256
+/** Of many outputs, every so many is timed. */
+const DELAY_EVERY = 8
 /** So long after a death nobody could name, every turn is marked. */
 const MARKED_MS = 60_000
 const TICK_MS = 1000
@@ -60,7 +62,8 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     try {
       // The frame's bytes are shared with its other outputs; what is kept must be its own.
       bus.publishBytes(flow.principal, topic, Buffer.from(payload), { cause, n })
-      flow.delays[flow.out % DELAYS] = Math.max(0, clock.now() - at)
+      if (flow.out < DELAYS || flow.out % DELAY_EVERY === 0)
+        flow.delays[(flow.out / (flow.out < DELAYS ? 1 : DELAY_EVERY)) % DELAYS] = Math.max(0, clock.now() - at)
       flow.out++
       if (flow.outputs.size < OUTPUTS_SHOWN) flow.outputs.add(topic)
       news.counted()

@@ -2,6 +2,7 @@
 import { type Clock, iso } from '../clock.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
 import type { Link } from './link.ts'
+import { rate } from './rate.ts'
 import type { EdgeView, FlowDetail, FlowView } from './runner.ts'
 import type { FlowState } from './state.ts'
 
@@ -14,8 +15,9 @@ export const viewOf = (flow: FlowState, link: Link, now: number): FlowView => {
   const depths = run === undefined ? [] : link.depths(run.number)
   const edges = (run?.inputs ?? []).map(({ edge, topic, filter, latest, overload }, i): EdgeView => {
     const counts = link.edge(edge)
-    const rate = flow.rates.get(edge)?.of(counts.in, now) ?? 0
-    return { topic, filter, latest, overload, ...counts, depth: depths[i] ?? 0, rate }
+    const lately = flow.rates.get(edge) ?? rate()
+    flow.rates.set(edge, lately)
+    return { topic, filter, latest, overload, ...counts, depth: depths[i] ?? 0, rate: lately.of(counts.in, now) }
   })
   const sum = (pick: (edge: EdgeView) => number) => edges.reduce((total, edge) => total + pick(edge), 0)
   const delays = flow.delays.toSorted((a, b) => a - b)
