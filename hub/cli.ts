@@ -1,6 +1,7 @@
-// The commands: start (the default), doctor, health, audit, acl, replay, record. What they print is for people; what the hub logs is for machines.
+// The commands: start (the default), doctor, health, audit, acl, replay, record, types. What they print is for people; what the hub logs is for machines.
+import { mkdir, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { type Config, readConfig } from './config.ts'
 import { Fatal, reasonOf } from './errors.ts'
@@ -29,8 +30,11 @@ export const run = async (args: readonly string[]): Promise<void> => {
     else if (command === 'acl') await acl(readConfig())
     else if (command === 'replay') process.exitCode = await replay(rest, readConfig())
     else if (command === 'record') process.exitCode = await record(rest, readConfig())
+    else if (command === 'types') await types(readConfig())
     else
-      throw new Fatal(`There is no command '${command}'. There are: start, doctor, health, audit, acl, replay, record.`)
+      throw new Fatal(
+        `There is no command '${command}'. There are: start, doctor, health, audit, acl, replay, record, types.`,
+      )
   } catch (error) {
     process.stderr.write(
       `\n${error instanceof Fatal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
@@ -46,6 +50,26 @@ const doctor = async (config: Config): Promise<number> => (await import('./healt
 
 const replay = async (args: readonly string[], config: Config): Promise<number> =>
   (await import('./runner/replay/cli.ts')).replayCommand(args, config, streams)
+
+/** This hub's devices and intents as types for flows; read from the journal, so that it works beside a running hub. */
+const types = async (config: Config): Promise<void> => {
+  const { tableOf } = await import('./runner/replay/cli.ts')
+  const { openPast } = await import('./journal/past.ts')
+  const past = openPast(join(config.DATA_DIR, 'journal'))
+  const retained = (await past.retainedAt(Number.MAX_SAFE_INTEGER, (topic) => topic.endsWith('/about'))).values()
+  const file = join(import.meta.dirname, '..', 'data', 'hub-types.d.ts')
+  await (
+    await import('./topics/types-cli.ts')
+  ).writeTypes({
+    table: await tableOf(config),
+    retained,
+    async write(text) {
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      await writeFile(file, text)
+    },
+    say,
+  })
+}
 
 const record = async (args: readonly string[], config: Config): Promise<number> => {
   const { tableOf } = await import('./runner/replay/cli.ts')
@@ -76,7 +100,7 @@ const audit = async (config: Config, args: readonly string[]): Promise<number> =
   const { auditCommand } = await import('./gate/cli.ts')
   const store = await storeOf(config)
   try {
-    return await auditCommand(args, store, say)
+    return await auditCommand(args, store, say, config.DATA_DIR)
   } finally {
     await store.close()
   }

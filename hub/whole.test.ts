@@ -123,13 +123,9 @@ describe('the simulated workshop', () => {
 
   test('flows say what they hear and say', async () => {
     const { body } = await hub.api<Items<{ id: string; status: string; in: number; out: number }>>('/api/flows')
-    expect(body.items.map((flow) => flow.id)).toEqual([
-      'door-open-too-long',
-      'dust-starts-extractor',
-      'hot-iron-left-on',
-    ])
-    expect(body.items.map(({ status }) => status)).toEqual(['running', 'running', 'running'])
-    const flow = body.items[1]
+    expect(body.items.length).toBeGreaterThanOrEqual(8)
+    expect(new Set(body.items.map(({ status }) => status))).toEqual(new Set(['running']))
+    const flow = body.items.find(({ id }) => id === 'dust-starts-extractor')
     expect(flow).toMatchObject({
       inputs: ['jarvis/devices/dust/telemetry'],
       outputs: ['jarvis/devices/extractor/request'],

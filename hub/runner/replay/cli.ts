@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Config } from '../../config.ts'
+import { type Config, siteOf } from '../../config.ts'
 import { Fatal, Invalid, reasonOf } from '../../errors.ts'
 import { openMcap, type McapFile } from '../../journal/mcap.ts'
 import { openPast } from '../../journal/past.ts'
@@ -97,11 +97,12 @@ const parsed = (args: readonly string[]) => {
 /** What every replay on this hub's data needs to know. */
 export const placesOf = async (
   config: Pick<Config, 'DATA_DIR' | 'PLUGINS_DIR' | 'TOPIC_PREFIX' | 'file'>,
-): Promise<Pick<Order, 'journalDir' | 'prefix' | 'topicFiles' | 'except'>> => ({
+): Promise<Pick<Order, 'journalDir' | 'prefix' | 'topicFiles' | 'except' | 'site'>> => ({
   journalDir: path.join(config.DATA_DIR, 'journal'),
   prefix: config.TOPIC_PREFIX,
   topicFiles: await topicFilesIn(config.PLUGINS_DIR),
   except: config.file.journal.except,
+  site: siteOf(config),
 })
 
 const topicFilesIn = async (dir: string): Promise<string[]> =>

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../../base.ts'
+import { siteOf } from '../../config.ts'
 import { REPLAY_LIMITS } from './process.ts'
 import { openReplays, type Replays } from './replays.ts'
 
@@ -20,6 +21,7 @@ export const replaysPart = ({ config, clock, log, found }: Above): Replays =>
         .map(({ plugin }) => join(config.PLUGINS_DIR, plugin, 'topics.ts'))
         .filter((file) => existsSync(file)),
       except: config.file.journal.except,
+      site: siteOf(config),
     },
     clock,
     log: log.of('replays'),

@@ -46,7 +46,7 @@ export interface Replays {
 export interface ReplaysParts {
   flowsDir: string
   /** What every replay here needs to know. */
-  places: Pick<Order, 'journalDir' | 'prefix' | 'topicFiles' | 'except'>
+  places: Pick<Order, 'journalDir' | 'prefix' | 'topicFiles' | 'except' | 'site'>
   clock: Pick<Clock, 'now'>
   log: Log
   limits?: ReplayLimits
