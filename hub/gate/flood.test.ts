@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { message } from '../streams/message.ts'
 import { Ack, Request } from '../topics/core.ts'
-import { verifyAudit } from './audit.ts'
+import { verifyAudit } from './verify.ts'
 import { commandOf, knownOf } from './command.ts'
 import { ada, deviceOf, dustFlow, press, rig, settle } from './gate.rig.ts'
 

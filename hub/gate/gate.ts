@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Principal } from '../bus/principal.ts'
 import type { Verdict } from '../broker/broker.ts'
 import type { Request, Result } from '../topics/core.ts'
+import type { AuditVerdict } from './verify.ts'
 import type { Safety } from './approvals/safety.ts'
 import type { Signature } from './approvals/signatures.ts'
 
@@ -95,6 +96,8 @@ export interface Gate {
   addInterlock(interlock: Interlock): void
   /** An audit row about something that is no command, such as a password that was set. Never throws. */
   note(event: string, about: AuditNote): void
+  /** Walks the audit chain, and holds it against the signed heads that are kept. */
+  verify(): Promise<AuditVerdict>
   /** For tests and metrics: open commands now. */
   readonly open: number
   close(): Promise<void>

@@ -266,7 +266,8 @@ export const openLedger = async (parts: {
   }
 
   const go = (): void => {
-    writing ??= Promise.resolve()
+    // After this turn: what is judged within it is written once, not first as arrived and then as sent.
+    writing ??= new Promise<void>((resolve) => void setImmediate(resolve))
       .then(pump)
       .finally(() => {
         writing = undefined

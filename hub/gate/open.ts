@@ -20,6 +20,7 @@ import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
 import { type DeviceLimits, limitsInterlock } from './limits.ts'
 import { restore } from './restore.ts'
+import { type Heads, verifyAudit } from './verify.ts'
 import { openStop } from './stop.ts'
 import { isShallow, MAX_DEPTH } from '../topics/depth.ts'
 import { type Approvals, openApprovals } from './approvals/open.ts'
@@ -52,6 +53,8 @@ export interface GateParts {
   policy?: PolicySource
   /** 32 bytes that HMAC keys of signed requests are made from. Default: fresh ones. */
   master?: Buffer
+  /** Signed heads of the audit that are kept outside the database. */
+  heads?: () => Promise<Heads>
   /** ms on a clock that nobody can set. */
   steady?: () => number
   bounds?: Partial<Bounds>
@@ -288,6 +291,8 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
         throw new Recoverable('CONFLICT', `There is an interlock '${interlock.name}' already: give each its own name.`)
       interlocks.push(interlock)
     },
+
+    verify: async () => verifyAudit(store.db, await parts.heads?.()),
 
     note: (event, { who, subject, detail }) => desk.note(event, subject, who, detail),
 

@@ -12,6 +12,7 @@ import { hazardMaster, headKey } from './key-files.ts'
 import { deviceLimits } from './limits.ts'
 import { openGate } from './open.ts'
 import { openPolicyFile } from './policy/file.ts'
+import { headsIn } from './verify.ts'
 
 interface Above extends Base {
   bus: Bus
@@ -43,6 +44,8 @@ export const gatePart = async ({
     log: log.of('gate'),
     told: (event, detail) => note(event, { who: 'hub', subject: 'policy.yaml', detail }),
   })
+  const key = headKey(config.DATA_DIR)
+  const usualHeads = join(config.DATA_DIR, 'audit-heads.jsonl')
   const gate = await openGate({
     bus,
     store,
@@ -57,6 +60,7 @@ export const gatePart = async ({
     limits: deviceLimits(config.file.limits),
     policy,
     master: hazardMaster(config.DATA_DIR),
+    heads: () => headsIn(policy.now.settings.audit.anchorFile ?? usualHeads, key.publicKey),
     steady: () => performance.now(),
     bounds: {
       ackMs: config.file.gate.ackSeconds * 1000,
@@ -70,9 +74,9 @@ export const gatePart = async ({
     bus,
     clock,
     health,
-    key: headKey(config.DATA_DIR),
+    key,
     settings: () => policy.now.settings.audit,
-    usual: join(config.DATA_DIR, 'audit-heads.jsonl'),
+    usual: usualHeads,
   })
   later.audit = gate.note
   for (const { event, about } of later.unaudited.splice(0)) gate.note(event, about)

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 import { DeviceId, Request } from '../topics/core.ts'
 import { accepted, timeOf } from './answers.ts'
 import { safetyRoutes } from './approvals/routes.ts'
-import { detailOf, verifyAudit } from './audit.ts'
+import { detailOf } from './audit.ts'
 import type { Gate } from './gate.ts'
 
 const NO_SUBSTITUTE =
@@ -212,11 +212,12 @@ export const gateRoutes =
             200: z.object({
               rows: z.number(),
               ok: z.boolean(),
+              heads: z.number().optional().describe('Signed heads that were looked at'),
               firstBad: z.object({ n: z.number(), why: z.string() }).optional(),
             }),
           },
         },
       },
-      () => verifyAudit(store.db),
+      () => gate.verify(),
     )
   }

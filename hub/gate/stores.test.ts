@@ -1,7 +1,7 @@
 // Commands, audit and registry on both databases: what is written comes back as it was, numbers as numbers.
 import { expect, test } from 'vitest'
 import { eachStore } from '../testing/stores.ts'
-import { verifyAudit } from './audit.ts'
+import { verifyAudit } from './verify.ts'
 import { ada, rig } from './gate.rig.ts'
 
 eachStore('the gate', (openStore) => {
