@@ -168,7 +168,7 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     },
     used() {
       const before = cpuUsed
-      cpuUsed = cpuMs()
+      cpuUsed = current === undefined ? cpuIdle : cpuMs()
       return cpuUsed - before
     },
     period() {

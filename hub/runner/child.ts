@@ -3,19 +3,19 @@ import fs from 'node:fs'
 import net from 'node:net'
 import process from 'node:process'
 import v8 from 'node:v8'
-import { Buffer } from 'node:buffer'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Buffer } from 'node:buffer'
+import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { reasonOf } from '../errors.ts'
 import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
 import { realm } from '../streams/realm.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
 import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, tickAt } from './frame.ts'
 import { FlowHost } from './host.ts'
-import { ANSWER_HEAD, type ChildEvent, Control, FROM_CHILD, type Setup, type Thrown, TO_CHILD } from './protocol.ts'
+import { ANSWER_HEAD, type ChildEvent, Control, FROM_CHILD, type Setup, TO_CHILD } from './protocol.ts'
 import { type Busy, openBooks } from './accounts.ts'
 import { seal } from './seal.ts'
+import { thrown } from './thrown.ts'
 import { loadTopicTables } from './topic-files.ts'
 
 const HUB_FD = 3
@@ -302,21 +302,6 @@ const within = <T>(ms: number, work: Promise<T>): Promise<T> => {
     timer = real.setTimeout(() => no(new Error(`it did not load within ${ms} ms: no await at the top of a flow`)), ms)
   })
   return Promise.race([work, late]).finally(() => real.clearTimeout(timer))
-}
-
-const STACK_LIMIT = 4000
-
-/** The text of what was thrown, and where in the folder of flows, as `file.ts:line`. */
-const thrown = (error: unknown, flowsUrl: string, fallback?: string): Thrown => {
-  const stack = error instanceof Error ? error.stack?.replaceAll(/\?v=\w+/g, '').slice(0, STACK_LIMIT) : undefined
-  // In a stack files are URLs; what does not parse is named by its path.
-  const place = placeIn(stack, flowsUrl) ?? placeIn(stack, fileURLToPath(flowsUrl)) ?? fallback?.slice(flowsUrl.length)
-  return { message: reasonOf(error).slice(0, 1000), stack, place }
-}
-
-const placeIn = (stack: string | undefined, folder: string): string | undefined => {
-  const at = stack?.indexOf(folder) ?? -1
-  return at < 0 ? undefined : /^[^:?\s)]+:\d+/.exec(stack?.slice(at + folder.length) ?? '')?.[0]
 }
 
 /** Says why on stderr, which the hub logs, and goes. */

@@ -12,7 +12,8 @@ import { play, type Timeline, type When } from '../testing/play.ts'
 import type { Log } from '../health/report.ts'
 import timeOperators from './fixtures/time-operators.ts'
 import type { Output } from './frame.ts'
-import { type Link, openLink } from './link.ts'
+import type { Link } from './link.ts'
+import { openLink } from './open-link.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 
 const flowsDir = fileURLToPath(new URL('./fixtures/', import.meta.url))
