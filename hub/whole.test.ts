@@ -28,7 +28,7 @@ interface Device {
 }
 
 const DOZEN = [
-  'bench_light', 'compressor', 'door', 'dust', 'extractor', 'iron', 'laser', 'presence', 'press', 'printer_1', 'thermo', 'welder',
+  'badge_reader', 'bench_light', 'compressor', 'door', 'dust', 'extractor', 'iron', 'laser', 'presence', 'press', 'printer_1', 'thermo', 'welder',
 ] // prettier-ignore
 
 const onExtractor = (leaf: string, fits: (payload: Record<string, unknown>) => boolean) => (heard: Heard) =>
@@ -49,7 +49,7 @@ describe('the simulated workshop', () => {
   })
   afterAll(() => hub.close())
 
-  test('a dozen devices are there, each with its own credential', async () => {
+  test('a dozen devices and a badge reader are there, each with its own credential', async () => {
     const { body } = await eventually(
       () => hub.api<Items<Device>>('/api/devices'),
       ({ body: { items } }) => items.length === DOZEN.length && items.every(({ online }) => online),

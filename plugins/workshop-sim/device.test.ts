@@ -54,11 +54,21 @@ const bench = (id: string, start: Room = calmRoom()) => {
   }
 }
 
-test('there are a dozen, the fixed ids among them, each with its own id and both protocol versions in use', () => {
+test('there are a dozen and a badge reader, the fixed ids among them, each with its own id and both protocol versions in use', () => {
   const ids = machines.map(({ id }) => id)
-  expect(new Set(ids).size).toBe(12)
+  expect(new Set(ids).size).toBe(13)
   expect(ids).toEqual(
-    expect.arrayContaining(['dust', 'extractor', 'iron', 'door', 'bench_light', 'press', 'laser', 'printer_1']),
+    expect.arrayContaining([
+      'badge_reader',
+      'dust',
+      'extractor',
+      'iron',
+      'door',
+      'bench_light',
+      'press',
+      'laser',
+      'printer_1',
+    ]),
   )
   expect(new Set(machines.map(({ protocol }) => protocol))).toEqual(new Set([4, 5]))
 })
@@ -201,6 +211,34 @@ test('a door that opens tells of it once', () => {
   run(2)
   expect(take('state')).toEqual(['{"open":true}'])
   expect(take('event')).toEqual(['{"type":"opened"}'])
+})
+
+test('a badge that is held to the reader is told with its person, each time', () => {
+  const { command, run, take } = bench('badge_reader')
+  take()
+  command('badge.show', { payload: { person: 'ada' } })
+  run(1)
+  command('badge.show', { payload: { person: 'ada', direction: 'out' } })
+  run(1)
+  expect(take('event').map((event): unknown => JSON.parse(event))).toEqual([
+    { type: 'badge', person: 'ada', direction: 'in' },
+    { type: 'badge', person: 'ada', direction: 'out' },
+  ])
+})
+
+test('the welder does not start without power, and its power off stops it', () => {
+  const { command, acks, run, room } = bench('welder')
+  command('welder.start')
+  run(2)
+  expect(acks()).toContainEqual({ id: 'c1', status: 'failed', reason: expect.stringContaining('no power') })
+  command('welder.power_on')
+  run(1)
+  command('welder.start')
+  run(2)
+  expect(room().welder).toMatchObject({ power: true, on: true, amps: 90 })
+  command('welder.power_off')
+  run(1)
+  expect(room().welder).toMatchObject({ power: false, on: false })
 })
 
 test('a payload of simulate that does not fit fails with the reason', () => {

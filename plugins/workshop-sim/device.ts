@@ -112,7 +112,7 @@ export const device = (machine: Machine, line: Line, room: RoomCell, random: Ran
     const event = shown ? machine.event?.(shown.values, values) : undefined
     shown = { values, json: state, at: now }
     line.send('state', fault?.kind === 'garbage' ? garbage() : state)
-    if (event !== undefined) line.send('event', JSON.stringify({ type: event }))
+    if (event !== undefined) line.send('event', JSON.stringify(typeof event === 'string' ? { type: event } : event))
   }
 
   const sample = (now: number): void => {

@@ -26,8 +26,8 @@ export interface Machine {
   /** What is retained; published when it changes. */
   state: (room: Room) => Values
   telemetry: (room: Room, random: Random) => Values
-  /** What happened between two states, as the type of an event; undefined for nothing worth telling. */
-  event?: (before: Values, after: Values) => string | undefined
+  /** What happened between two states, as an event or just its type; undefined for nothing worth telling. */
+  event?: (before: Values, after: Values) => string | (Values & { type: string }) | undefined
   /** What `simulate` without a fault brings about, and for how many s unless told. */
   scene: { tells: string; seconds: number; act: (room: Room, seconds: number) => Room }
 }

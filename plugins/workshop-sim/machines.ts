@@ -1,4 +1,4 @@
-// The dozen machines of the workshop.
+// The machines of the workshop: a dozen, and the badge reader at the door.
 import { z } from 'zod'
 import { intent, intentWith, type Machine, round } from './machine.ts'
 import type { Room } from './room.ts'
@@ -185,21 +185,26 @@ const compressor: Machine = {
 const welder: Machine = {
   id: 'welder',
   about: { name: 'MIG welder', kind: 'welder', area: AREA, maker: 'Stahlwerk', model: 'MIG 200' },
-  safe: ['welder.stop'],
+  safe: ['welder.stop', 'welder.power_off'],
   intents: {
+    'welder.power_on': intent([0.3, 0.6], (room) => ({ ...room, welder: { ...room.welder, power: true } })),
+    'welder.power_off': intent([0.1, 0.2], (room) => ({
+      ...room,
+      welder: { ...room.welder, power: false, on: false, amps: 0 },
+    })),
     'welder.start': intentWith(
       z.strictObject({ amps: z.number().min(30).max(200).default(90) }),
       [0.5, 1],
-      (room, { amps }) => ({
-        ...room,
-        welder: { ...room.welder, on: true, amps },
-      }),
+      (room, { amps }) =>
+        room.welder.power
+          ? { ...room, welder: { ...room.welder, on: true, amps } }
+          : 'it has no power; ask for welder.power_on first',
     ),
     'welder.stop': intent([0.1, 0.2], (room) => ({ ...room, welder: { ...room.welder, on: false, amps: 0 } })),
   },
   protocol: 5,
   every: 2,
-  state: ({ welder: { on, amps } }) => ({ on, amps }),
+  state: ({ welder: { power, on, amps } }) => ({ power, on, amps }),
   telemetry: ({ welder: { on, amps, celsius } }, random) => ({
     amps: round(on ? amps + random.noise(3) : 0, 1),
     celsius: round(celsius + random.noise(0.3), 1),
@@ -207,7 +212,7 @@ const welder: Machine = {
   scene: {
     tells: 'someone strikes an arc',
     seconds: 1,
-    act: (room) => ({ ...room, welder: { ...room.welder, on: true, amps: 90 } }),
+    act: (room) => ({ ...room, welder: { ...room.welder, power: true, on: true, amps: 90 } }),
   },
 }
 
@@ -266,6 +271,33 @@ const presence: Machine = {
   },
 }
 
+const shown = (room: Room, person: string, direction: 'in' | 'out'): Room => ({
+  ...room,
+  badge: { person, direction, count: room.badge.count + 1 },
+})
+
+const badgeReader: Machine = {
+  id: 'badge_reader',
+  about: { name: 'Badge reader', kind: 'badge_reader', area: AREA, maker: 'Elatec', model: 'TWN4' },
+  intents: {
+    'badge.show': intentWith(
+      z.strictObject({
+        person: z.string().min(1).max(120).describe('User name on the badge.'),
+        direction: z.enum(['in', 'out']).default('in'),
+      }),
+      [0.1, 0.2],
+      (room, { person, direction }) => shown(room, person, direction),
+    ),
+  },
+  protocol: 5,
+  every: 30,
+  state: ({ badge: { person, direction, count } }) => ({ last: person, direction, count }),
+  event: (before, after) =>
+    before.count === after.count ? undefined : { type: 'badge', person: after.last, direction: after.direction },
+  telemetry: (_, random) => ({ rssi: round(-52 + random.noise(2)) }),
+  scene: { tells: 'a guest comes in', seconds: 1, act: (room) => shown(room, 'guest', 'in') },
+}
+
 const thermo: Machine = {
   id: 'thermo',
   about: { name: 'Room climate', kind: 'climate_sensor', area: AREA, maker: 'Shelly', model: 'H&T' },
@@ -297,5 +329,6 @@ export const machines: readonly Machine[] = [
   welder,
   printer,
   presence,
+  badgeReader,
   thermo,
 ]

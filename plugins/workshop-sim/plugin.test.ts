@@ -132,7 +132,7 @@ describe.skipIf(NO_MOSQUITTO !== undefined)(
       expect(failure).toBeUndefined()
     })
 
-    test('a dozen devices connect with their own credentials, retain who they are and send samples', async () => {
+    test('a dozen devices and a badge reader connect with their own credentials, retain who they are and send samples', async () => {
       start()
       await allOnline()
       await watch.until('samples', () => watch.of('devices/dust/telemetry').length > 1)
@@ -206,7 +206,7 @@ describe.skipIf(NO_MOSQUITTO !== undefined)(
       await broker.kill()
       await expect
         .poll(() => health.at(-1) ?? '', { timeout: 3000 })
-        .toMatch(/^degraded 12 of 12 devices have no connection/)
+        .toMatch(/^degraded 13 of 13 devices have no connection/)
       watch.forget()
       await broker.start()
       await allOnline()
@@ -234,7 +234,7 @@ describe.skipIf(NO_MOSQUITTO !== undefined)(
       )
       await expect
         .poll(() => health.at(-1) ?? '', { timeout: 3000 })
-        .toMatch(/^degraded 1 of 12 devices have no connection to the broker: thermo \(.*[Nn]ot authorized\)/)
+        .toMatch(/^degraded 1 of 13 devices have no connection to the broker: thermo \(.*[Nn]ot authorized\)/)
       expect(health.join()).not.toContain('wrong')
     }, 15_000)
   },

@@ -13,7 +13,10 @@ export interface Room {
   press: { running: boolean; bar: number; strokes: number }
   laser: { running: boolean; lidOpen: boolean; progress: number; watts: number }
   compressor: { on: boolean; motor: boolean; bar: number }
-  welder: { on: boolean; amps: number; celsius: number }
+  /** `power`: the contactor that feeds it. */
+  welder: { power: boolean; on: boolean; amps: number; celsius: number }
+  /** The last badge that was held to the reader, and how many there were. */
+  badge: { person: string; direction: 'in' | 'out'; count: number }
   printer: { status: 'idle' | 'printing' | 'paused'; progress: number; nozzle: number; layer: number }
   /** `awayFor`: s for which nobody comes in, whatever happens. */
   people: { count: number; awayFor: number; nextMove: number }
@@ -31,7 +34,8 @@ export const calmRoom = (): Room => ({
   press: { running: false, bar: 0, strokes: 0 },
   laser: { running: false, lidOpen: false, progress: 0, watts: 0 },
   compressor: { on: true, motor: false, bar: 7.4 },
-  welder: { on: false, amps: 0, celsius: 22 },
+  welder: { power: false, on: false, amps: 0, celsius: 22 },
+  badge: { person: '', direction: 'in', count: 0 },
   printer: { status: 'idle', progress: 0, nozzle: 24, layer: 0 },
   people: { count: 2, awayFor: 0, nextMove: 180 },
   climate: { celsius: 20.5, humidity: 45 },
@@ -134,6 +138,7 @@ export const step = (room: Room, dt: number, random: Random): Room => {
     laser: laserAfter(room, dt),
     compressor: compressorAfter(room, dt),
     welder: { ...welder, celsius: towards(welder.celsius, welder.on ? 22 + welder.amps / 2 : climate.celsius, dt, 90) },
+    badge: room.badge,
     printer: printerAfter(room, dt),
     climate: {
       celsius: towards(climate.celsius, outside + heat, dt, 600),
