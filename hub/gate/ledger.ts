@@ -267,12 +267,10 @@ export const openLedger = async (parts: {
 
   const go = (): void => {
     // After this turn: what is judged within it is written once, not first as arrived and then as sent.
-    writing ??= new Promise<void>((resolve) => void setImmediate(resolve))
-      .then(pump)
-      .finally(() => {
-        writing = undefined
-        if (events.length + puts.size > 0 && !closing) go()
-      })
+    writing ??= new Promise<void>((resolve) => void setImmediate(resolve)).then(pump).finally(() => {
+      writing = undefined
+      if (events.length + puts.size > 0 && !closing) go()
+    })
   }
 
   return {

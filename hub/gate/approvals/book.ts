@@ -11,6 +11,7 @@ import type { Tables } from '../../store/store.ts'
 import { message } from '../../streams/message.ts'
 import { type Wait, within } from '../bounds.ts'
 import { openBuckets } from '../buckets.ts'
+import type { ApprovalsTable } from '../tables.ts'
 import { type ApprovalView, approvalFrom, type OpenApproval, opened, type Question, rowOf } from './approval.ts'
 
 export const DECISIONS = ['approve', 'deny', 'cancel'] as const
@@ -76,6 +77,17 @@ export const folded = (text: string): string => text.trim().normalize('NFC').toL
 export const openBook = (parts: BookParts) => {
   const { db, bus, clock, health, wait, recordMs, note } = parts
   const open = new Map<string, OpenApproval>()
+  const readable = (row: ApprovalsTable): OpenApproval | undefined => {
+    try {
+      return approvalFrom(row)
+    } catch (error) {
+      trouble(
+        'ApprovalUnreadable',
+        `The record of approval ${row.id} is not as the gate writes it, so it counts for nothing: ${reasonOf(error).slice(0, 300)}`,
+      )
+      return undefined
+    }
+  }
   const mayAnswer = openBuckets(clock, ANSWER_BURST, ANSWERS_PER_SECOND)
   let over = false
 
@@ -270,7 +282,17 @@ export const openBook = (parts: BookParts) => {
       note('approval.refused', { id, commandId: '', device: '', intent: '' }, who, { approval: id, why: 'unknown' }, id)
       throw new Missing(`This hub has no approval '${id}'. GET /api/approvals lists the open ones.`)
     }
-    const before = approvalFrom(row)
+    const before = readable(row)
+    if (before === undefined) {
+      note(
+        'approval.refused',
+        { id, commandId: '', device: '', intent: '' },
+        who,
+        { approval: id, why: 'unreadable' },
+        id,
+      )
+      throw new Missing(`The record of approval '${id}' is not as the gate writes it, so it counts for nothing.`)
+    }
     return refuse(
       before,
       who,
@@ -422,25 +444,16 @@ export const openBook = (parts: BookParts) => {
         .limit(Math.min(limit, MOST_LISTED))
       if (before !== undefined) query = query.where('requested_at', '<', before)
       return (await query.execute()).flatMap((row) => {
-        try {
-          const { view } = open.get(row.id) ?? approvalFrom(row)
-          return [
-            {
-              ...view,
-              ...(Number(row.decided_at) > 0
-                ? { decidedAt: iso(Number(row.decided_at)), decidedBy: row.decided_by, why: row.why }
-                : {}),
-            },
-          ]
-        } catch {
-          return []
-        }
+        const view = (open.get(row.id) ?? readable(row))?.view
+        if (view === undefined) return []
+        const decided = { decidedAt: iso(Number(row.decided_at)), decidedBy: row.decided_by, why: row.why }
+        return [{ ...view, ...(Number(row.decided_at) > 0 ? decided : {}) }]
       })
     },
-    /** The approval of a command as an earlier run left it. */
-    async of(commandId: string): Promise<OpenApproval | undefined> {
+    /** The approval of a command as an earlier run left it; `unreadable` when its row is not as the gate writes it. */
+    async of(commandId: string): Promise<OpenApproval | 'unreadable' | undefined> {
       const row = await db.selectFrom('approvals').selectAll().where('command_id', '=', commandId).executeTakeFirst()
-      return row && approvalFrom(row)
+      return row && (readable(row) ?? 'unreadable')
     },
     /** Those about a release that an earlier run left open. */
     async releases(): Promise<OpenApproval[]> {
@@ -450,7 +463,7 @@ export const openBook = (parts: BookParts) => {
         .where('about', '=', 'resume')
         .where('status', '=', 'pending')
         .execute()
-      return rows.map(approvalFrom)
+      return rows.flatMap((row) => readable(row) ?? [])
     },
     /** Takes up one that an earlier run left open; one whose time is over ends now. */
     resume(approval: OpenApproval): void {

@@ -17,7 +17,7 @@ import type { Desk } from '../desk.ts'
 import type { Answer } from '../gate.ts'
 import { type No, refusal } from '../judge.ts'
 import type { PolicySource } from '../policy/file.ts'
-import { effectOf, evidenceOf, type OpenApproval } from './approval.ts'
+import { approvalDigest, effectOf, evidenceOf, type OpenApproval } from './approval.ts'
 import { openBook } from './book.ts'
 import { type Cleared, openConditions } from './conditions.ts'
 import { openLatch } from './latch.ts'
@@ -285,6 +285,20 @@ export const openApprovals = async (parts: ApprovalsParts) => {
       const approval = await book.of(command.request.id)
       if (approval === undefined) return false
       desk.take(command)
+      if (approval === 'unreadable' || !isSame(approval, command)) {
+        const why = 'the record of the approval or of the command was changed'
+        const view = approval === 'unreadable' ? { id: '' } : approval.view
+        desk.note(
+          'approval.refused',
+          command.request.id,
+          'gate',
+          { approval: view.id, why },
+          command.request.device,
+          command.request.intent,
+        )
+        void desk.close(command, 'denied', `Not approved: ${why}.`)
+        return true
+      }
       const { status, expiresAt } = approval.view
       if (status === 'pending') {
         waiting.set(command.request.id, command)
@@ -312,5 +326,12 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     },
   }
 }
+
+/** Whether it was asked for this very command: both were read from tables that somebody may have written to. */
+const isSame = ({ view, asked }: OpenApproval, { request }: Command): boolean =>
+  digestOf(request.device, request.intent, request.payload) === request.digest &&
+  digestOf(view.device, view.intent, view.payload) === request.digest &&
+  view.requestedBy === request.requestedBy &&
+  approvalDigest(view, request.digest, asked.policy) === view.digest
 
 export type Approvals = Awaited<ReturnType<typeof openApprovals>>
