@@ -204,7 +204,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   const lane = (read: FrameReader) => {
     const flow = read.u32()
     isPast = read.u8() === 1
-    const before = real.now()
+    let before = real.now()
     let count = laned.get(flow) ?? 0
     while (!read.done) {
       const item = read.item()
@@ -224,6 +224,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
           .u32(flow)
           .f64(count)
           .f64(real.now() - before)
+        before = real.now()
         answer()
       }
     }

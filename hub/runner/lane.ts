@@ -71,7 +71,7 @@ export const openLane = (
   let pastInFlight = 0
   let waitingForRoom: (() => void)[] = []
   let notBefore = 0
-  let perItemMs = 1
+  let perItemMs = state === 'slow' ? SLOW_MS : 1
 
   const pastSlice = (): Item[] => {
     const items: Item[] = []

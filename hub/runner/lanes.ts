@@ -262,7 +262,7 @@ export const lanesOf = (options: LanesOptions) => {
     fast(number: number): void {
       const lane = lanes.get(number)
       // It joins when nothing waits for it any more.
-      if (lane?.state === 'slow' && lane.edges.waiting === 0) join(lane)
+      if (lane?.state === 'slow' && lane.edges.depths(number).every((depth) => depth === 0)) join(lane)
     },
     /** Up to where a run that waits for a process has to hear its history again. */
     position: (number: number) => lanes.get(number)?.upTo,
