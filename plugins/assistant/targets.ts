@@ -1,0 +1,250 @@
+// Which devices a part of a sentence means: every word is held against names, kinds and areas; what explains most wins, and what is left over is not ignored.
+import type { Device } from '#hub/plugin'
+import { everything, everyword, fillers } from './fillers.ts'
+import { lexicon, PLACE } from './lexicon.ts'
+import { apart, isKnown, meaningOf, plain, type Token, tokens } from './words.ts'
+
+/** What people call things, beside their names: by device id, by area. */
+export interface Synonyms {
+  devices: Readonly<Record<string, readonly string[]>>
+  areas: Readonly<Record<string, readonly string[]>>
+}
+
+/** A device as the rules see it. */
+export interface Known {
+  device: Device
+  /** Concepts of each of its names. */
+  names: readonly ReadonlySet<string>[]
+  /** Its names word by word, for whole phrases. */
+  phrases: readonly (readonly string[])[]
+  area: ReadonlySet<string>
+  kind: ReadonlySet<string>
+  all: ReadonlySet<string>
+  words: readonly string[]
+}
+
+export interface Target {
+  devices: Device[]
+  /** Words that no device explains. */
+  unknown: string[]
+  /** Several were meant as one: plural, `all`, an area. */
+  isGroup: boolean
+  /** A word had to be corrected, or one word had to stand for more. */
+  isGuess: boolean
+  /** The best fitted equally well and only one was meant. */
+  isAmbiguous: boolean
+  /** Nothing in the sentence names a device. */
+  isEmpty: boolean
+  /** Only a place was named. */
+  isPlaceOnly: boolean
+  zone?: string
+  /** Places of numbers that are part of a name. */
+  numbers: ReadonlySet<number>
+  /** What spoke for and against each device that came near, the best first. */
+  considered: { device: string; score: number; why: string }[]
+}
+
+const WEAK = new Set([PLACE, 'machine', 'device', 'sensor', 'system', 'anlag', 'tool', 'main', 'power', 'unit', 'brightness', 'temperature', 'work'])
+const WEAK_WEIGHT = 0.1
+const CONSIDERED = 6
+
+const atomsOf = (text: string): Set<string> =>
+  new Set(tokens(text.replaceAll('_', ' ')).filter(({ word }) => !/^[%°?,;:]$/.test(word) && !STRUCTURE.has(word)).flatMap((token) => meaningOf(token).atoms))
+const STRUCTURE = new Set('the der die das of in im am and und'.split(' '))
+
+const known = new Map<string, Known>()
+const REMEMBERED = 5000
+
+/** The vocabulary of a device, made once for each name it has. */
+export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
+  const names = [device.name, ...(synonyms.devices[device.id] ?? [])]
+  const areas = device.area === undefined ? [] : [device.area, ...(synonyms.areas[device.area] ?? [])]
+  const domains = Object.keys(device.intents).flatMap((intent) => (intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : []))
+  const key = JSON.stringify([device.id, names, device.kind, areas, domains])
+  const found = known.get(key)
+  if (found !== undefined) return found.device === device ? found : { ...found, device }
+  const area = new Set(areas.flatMap((text) => [...atomsOf(text)]))
+  const kind = new Set([device.kind, ...domains].flatMap((text) => [...atomsOf(text)]))
+  const sets = [...names, device.id].map(atomsOf)
+  const words = [...names, ...areas].flatMap((text) => tokens(text).map(({ word }) => word))
+  const made: Known = {
+    device,
+    names: sets,
+    phrases: names.map((text) => tokens(text).map(({ word }) => word)),
+    area,
+    kind,
+    all: new Set([...area, ...kind, ...sets.flatMap((set) => [...set])]),
+    words,
+  }
+  if (known.size >= REMEMBERED) known.clear()
+  known.set(key, made)
+  return made
+}
+
+interface Said {
+  word: string
+  atoms: readonly string[]
+  plural: boolean
+}
+
+const isMark = (word: string): boolean => /^[%°?,;:]$/.test(word)
+
+/** The nearest word anybody knows, for one that nobody does. */
+const corrected = (word: string, all: readonly Known[]): string | undefined => {
+  if (word.length < 5) return undefined
+  const most = word.length < 8 ? 1 : 2
+  let best: { word: string; by: number } | undefined
+  const consider = (candidate: string): void => {
+    const by = apart(word, candidate, most)
+    if (by <= most && by < (best?.by ?? most + 1)) best = { word: candidate, by }
+  }
+  for (const { words } of all) for (const candidate of words) if (candidate.length >= 4) consider(candidate)
+  if (best === undefined) for (const candidate of lexicon.keys()) if (candidate.length >= 5) consider(candidate)
+  return best?.word
+}
+
+/** Places of the words that spell a whole device name, so that small words in names count too. */
+const spelled = (words: readonly Token[], all: readonly Known[]): Set<number> => {
+  const places = new Set<number>()
+  for (const { phrases } of all)
+    for (const phrase of phrases) {
+      if (phrase.length < 2) continue
+      for (let i = 0; i + phrase.length <= words.length; i++)
+        if (phrase.every((word, j) => words[i + j]?.word === word)) phrase.forEach((_, j) => places.add(i + j))
+    }
+  return places
+}
+
+export interface TargetsAsked {
+  words: readonly Token[]
+  /** Places of words that are the verb, a number or otherwise spoken for. */
+  taken: ReadonlySet<number>
+  all: readonly Known[]
+  /** Whether a device can do what is asked at all. */
+  can: (device: Device) => boolean
+  /** The place spoken of before. */
+  zone?: string | undefined
+  /** Nouns of a neighbouring part of the sentence, for a part that names a place only. */
+  lend?: readonly Said[] | undefined
+}
+
+/** The words of a part that may name something. */
+export const saidIn = ({ words, taken, all }: Pick<TargetsAsked, 'words' | 'taken' | 'all'>): { said: Said[]; isGuess: boolean; numbers: Set<number> } => {
+  const names = spelled(words, all)
+  let isGuess = false
+  const numbers = new Set<number>()
+  const vocabulary = new Set(all.flatMap(({ all: atoms }) => [...atoms]))
+  const said = words.flatMap((token, i): Said[] => {
+    const { word, number } = token
+    if (isMark(word) || STRUCTURE.has(word)) return []
+    if (!names.has(i) && (taken.has(i) || fillers.has(word))) return []
+    if (number !== undefined) {
+      if (!names.has(i) && !isNameNumber(words, i, all)) return []
+      numbers.add(i)
+    }
+    const meaning = meaningOf(token)
+    if (meaning.atoms.some((atom) => vocabulary.has(atom)) || isKnown(word)) return [{ word, ...meaning }]
+    const other = corrected(word, all)
+    if (other === undefined) return [{ word, ...meaning }]
+    if (fillers.has(other)) return []
+    isGuess = true
+    return [{ word: `${word} (${other}?)`, ...meaningOf({ word: other }) }]
+  })
+  return { said, isGuess, numbers }
+}
+
+/** `printer 1`: a number right after a word that names a device, where some device has that number in its name. */
+const isNameNumber = (words: readonly Token[], i: number, all: readonly Known[]): boolean => {
+  const before = words[i - 1]
+  const next = words[i + 1]?.word ?? ''
+  if (before === undefined || /^(%|percent|prozent|grad|degrees?|°|to|auf|at|um|by)$/.test(next + '') || fillers.has(before.word)) return false
+  const number = String(words[i]?.number)
+  const atoms = meaningOf(before).atoms
+  return all.some(({ names }) => names.some((name) => name.has(number) && atoms.some((atom) => name.has(atom))))
+}
+
+/** Resolves a part of a sentence to devices. */
+export const targetsOf = (asked: TargetsAsked): Target => {
+  const { all, can, words } = asked
+  const { said, isGuess, numbers } = saidIn(asked)
+  const zoneOf = (known: Known): boolean => known.device.area !== undefined && known.device.area === asked.zone
+  const wantsAll = words.some(({ word }) => everyword.has(word))
+  const isEverything = words.some(({ word }) => everything.has(word)) && said.every(({ atoms }) => all.some(({ area }) => atoms.every((atom) => area.has(atom) || WEAK.has(atom))))
+  const own = new Set(said.flatMap(({ atoms }) => atoms))
+  const empty: Target = { devices: [], unknown: [], isGroup: false, isGuess, isAmbiguous: false, isEmpty: true, isPlaceOnly: false, numbers, considered: [] }
+
+  if (isEverything) {
+    const here = all.filter((known) => can(known.device) && [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)))
+    return { ...empty, devices: here.map(({ device }) => device), isGroup: true, isEmpty: false, considered: [] }
+  }
+  if (own.size === 0 || [...own].every((atom) => WEAK.has(atom) && !all.some(({ names }) => names.some((n) => n.has(atom)))))
+    return empty
+
+  const isPlaceOnly = [...own].every((atom) => WEAK.has(atom) || (all.some(({ area }) => area.has(atom)) && !all.some(({ names, kind, area }) => (kind.has(atom) || names.some((n) => n.has(atom))) && !area.has(atom)))) 
+  const lent = isPlaceOnly ? (asked.lend ?? []).filter(({ atoms }) => atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom))))) : []
+  const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms)])
+  const placeOnlyNow = isPlaceOnly && lent.length === 0
+  if (placeOnlyNow) atoms.add('light')
+
+  const counts = new Map([...atoms].map((atom) => [atom, all.filter((known) => known.all.has(atom)).length]))
+  const weight = (atom: string): number => {
+    const count = counts.get(atom) ?? 0
+    return WEAK.has(atom) ? WEAK_WEIGHT : count === 0 ? 0 : 1 + Math.log10(Math.max(1, all.length / count))
+  }
+  const scored = all
+    .map((entry) => {
+      const score = [...atoms].reduce((sum, atom) => sum + (entry.all.has(atom) ? weight(atom) : 0), 0)
+      const coverage = Math.max(
+        0,
+        ...entry.names.map((name) => {
+          const strong = [...name].filter((atom) => !WEAK.has(atom))
+          return strong.length === 0 ? 0 : strong.filter((atom) => atoms.has(atom)).length / strong.length
+        }),
+      )
+      return { entry, score, coverage }
+    })
+    .filter(({ score }) => score > 0.5)
+    .sort((a, b) => b.score - a.score || b.coverage - a.coverage)
+  const considered = scored.slice(0, CONSIDERED).map(({ entry: { device, all: its }, score, coverage }) => ({
+    device: device.id,
+    score: Math.round(score * 100) / 100,
+    why: `${[...atoms].filter((atom) => its.has(atom)).join(', ')} (${Math.round(coverage * 100)} % of its name)${can(device) ? '' : '; cannot do it'}`,
+  }))
+  const best = scored[0]?.score ?? 0
+  const top = scored.filter(({ score }) => score >= best - 0.001)
+  const missing = [...own].filter((atom) => !WEAK.has(atom) && top[0]?.entry.all.has(atom) !== true)
+  const unknown = said.filter((one) => one.atoms.some((atom) => missing.includes(atom))).map(({ word }) => word)
+  const result = { ...empty, isEmpty: false, isPlaceOnly: placeOnlyNow, unknown, considered }
+  if (top.length === 0) return result
+
+  const able = top.filter(({ entry }) => can(entry.device))
+  const pool = able.length > 0 ? able : top
+  const area = pool[0]?.entry.device.area
+  const withZone = <T extends Target>(target: T): T =>
+    area !== undefined && target.devices.every((device) => device.area === area) ? { ...target, zone: area } : target
+  const pick = (chosen: typeof pool, isGroup = false): Target =>
+    withZone({ ...result, devices: chosen.map(({ entry }) => entry.device), isGroup })
+
+  const isPlural = wantsAll || [...said, ...lent].some((one) => one.plural && one.atoms.some((atom) => pool.some(({ entry }) => entry.kind.has(atom) || entry.names.some((name) => name.has(atom)))))
+  if (pool.length === 1) return pick(pool, wantsAll)
+  if (isPlural) return pick(pool, true)
+  const full = pool.filter(({ coverage }) => coverage === 1)
+  if (full.length === 1 && full[0] !== undefined && !isMass(atoms, full[0].entry)) return pick(full)
+  const namesPlace = [...own].some((atom) => pool.every(({ entry }) => entry.area.has(atom)))
+  if (atoms.has('light') && (namesPlace || placeOnlyNow) && [...own].every((atom) => atom === 'light' || WEAK.has(atom) || pool.every(({ entry }) => entry.area.has(atom))))
+    return pick(pool, true)
+  const near = pool.filter(({ entry }) => zoneOf(entry))
+  if (near.length === 1 || (near.length > 1 && atoms.has('light'))) return pick(near, near.length > 1)
+  if (full.length === 1) return pick(full)
+  return withZone({ ...result, devices: pool.map(({ entry }) => entry.device), isAmbiguous: true })
+}
+
+/** A device whose whole name is a general word, such as `Licht`, does not win over its area because of it. */
+const isMass = (atoms: ReadonlySet<string>, entry: Known): boolean =>
+  atoms.size > 1 && entry.names.some((name) => name.size === 1 && name.has('light'))
+
+/** The areas there are, and the one a text names. */
+export const areaNamed = (text: string, all: readonly Known[]): string | undefined => {
+  const wanted = plain(text)
+  return all.find(({ device }) => device.area !== undefined && plain(device.area) === wanted)?.device.area
+}
