@@ -13,7 +13,9 @@ export interface Admission {
   enter(address: string): Ticket | undefined
 }
 
+/** Connections from one address. */
 interface Held {
+  readonly key: string
   all: number
   strangers: number
 }
@@ -25,34 +27,50 @@ export const openAdmission = (limits: {
 }): Admission => {
   const held = new Map<string, Held>()
   let all = 0
+  const left = (here: Held) => {
+    all--
+    if (--here.all === 0) held.delete(here.key)
+  }
   return {
     enter(from) {
       const address = plainAddress(from)
       const key = networkOf(address)
-      const here = held.get(key) ?? { all: 0, strangers: 0 }
+      const here = held.get(key) ?? { key, all: 0, strangers: 0 }
       if (all >= limits.connections) return undefined
       if (here.all >= limits.connectionsPerAddress || here.strangers >= limits.strangersPerAddress) return undefined
       held.set(key, here)
       all++
       here.all++
       here.strangers++
-      let state: 'stranger' | 'known' | 'gone' = 'stranger'
-      return {
-        address,
-        known() {
-          if (state !== 'stranger') return
-          state = 'known'
-          here.strangers--
-        },
-        gone() {
-          if (state === 'gone') return
-          if (state === 'stranger') here.strangers--
-          state = 'gone'
-          all--
-          if (--here.all === 0) held.delete(key)
-        },
-      }
+      return new Place(address, here, left)
     },
+  }
+}
+
+/** The place of one connection. A class, because thousands of them share their methods. */
+class Place implements Ticket {
+  readonly address: string
+  readonly #here: Held
+  readonly #left: (here: Held) => void
+  #state: 'stranger' | 'known' | 'gone' = 'stranger'
+
+  constructor(address: string, here: Held, left: (here: Held) => void) {
+    this.address = address
+    this.#here = here
+    this.#left = left
+  }
+
+  known(): void {
+    if (this.#state !== 'stranger') return
+    this.#state = 'known'
+    this.#here.strangers--
+  }
+
+  gone(): void {
+    if (this.#state === 'gone') return
+    if (this.#state === 'stranger') this.#here.strangers--
+    this.#state = 'gone'
+    this.#left(this.#here)
   }
 }
 

@@ -7,8 +7,8 @@ import type { Health, Log } from '../health/report.ts'
 import { openAdmission, type Ticket } from './admission.ts'
 import { type BrokerCounters, noCounts, type Broker, type ClientView, type Intake, type MqttRights } from './broker.ts'
 import { openEmitter } from './emitter.ts'
-import { startEngine, type Link } from './engine.ts'
-import { guard } from './guard.ts'
+import { slimParser, startEngine, type Link } from './engine.ts'
+import { openGuard } from './guard.ts'
 import { openHooks } from './hooks.ts'
 import { DEFAULT_LIMITS, type BrokerLimits } from './limits.ts'
 import { openLastErrors } from './last-errors.ts'
@@ -81,19 +81,39 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const engine = await startEngine({ hooks, emitter, persistence, limits })
 
   const gather = openTurn()
-  const topics = openTopicNames(limits.topicLevels)
-  const links = new Set<Link>()
+  const links = new Map<Duplex, Link>()
   const admission = openAdmission(limits)
   const refused = (address: string, why: string) => {
     counts.refusedConnects++
     warn('mqtt-connection-refused', address, { address, why })
   }
 
+  const guard = openGuard({
+    limits,
+    topics: openTopicNames(limits.topicLevels),
+    refused({ id: clientId, peer }, fault, error) {
+      counts[fault]++
+      const address = peer?.address ?? ''
+      warn(`mqtt-${fault}`, address, { address, origin: peer?.origin, clientId, why: error.message })
+    },
+  })
+  // One function for all: thousands of connections may be there.
+  function over(this: Duplex): void {
+    const link = links.get(this)
+    if (link === undefined) return
+    links.delete(this)
+    addBytes(counts, link)
+    link.peer?.ticket.gone()
+  }
+
   const take = (stream: Duplex, ticket: Ticket) => {
-    if (engine.closed) return void stream.destroy()
+    if (engine.closed) {
+      ticket.gone()
+      return void stream.destroy()
+    }
     gather(stream)
     const link = engine.handle(stream)
-    links.add(link)
+    links.set(stream, link)
     link.peer = {
       address: ticket.address,
       principal: undefined,
@@ -104,24 +124,15 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
       waiting: 0,
       waitingSince: 0,
       filters: 0,
-      readable: new Map(),
+      readable: undefined,
+      ticket,
     }
-    guard(link, limits, topics, (fault, error) => {
-      counts[fault]++
-      const { id: clientId, peer } = link
-      const { address } = ticket
-      warn(`mqtt-${fault}`, address, { address, origin: peer?.origin, clientId, why: error.message })
-    })
-    stream.once('close', () => {
-      links.delete(link)
-      addBytes(counts, link)
-      ticket.gone()
-    })
-    tickets.set(link, ticket)
+    slimParser(link._parser)
+    guard(link)
+    stream.on('close', over)
   }
-  const tickets = new WeakMap<Link, Ticket>()
 
-  engine.on('clientReady', (link) => tickets.get(link)?.known())
+  engine.on('clientReady', ({ peer }) => peer?.ticket.known())
   engine.on('error', (error) => broken('aedes', error))
   engine.on('clientError', (link, error) => {
     // After the end of a connection whatever was on its way fails; that is no news.
@@ -164,11 +175,11 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const store = { engine, persistence, owners }
   const purge = async (clientId: string): Promise<void> => {
     // A connection that is just logging in is not among the clients yet.
-    await Promise.all([...links].filter((link) => link.peer?.principal?.clientId === clientId).map(expel))
+    await Promise.all([...links.values()].filter((link) => link.peer?.principal?.clientId === clientId).map(expel))
     await purgeSessions(store, await formsOf(store, clientId))
   }
   const unhear = rights.onRevoked((origin, clientId) => {
-    const theirs = [...links].filter((link) => link.peer?.origin === origin)
+    const theirs = [...links.values()].filter((link) => link.peer?.origin === origin)
     const ids = new Set([...theirs.flatMap(({ id }) => (id === null ? [] : [id])), ...owners.of(origin)])
     Promise.all(theirs.map(expel))
       .then(() => purgeSessions(store, ids))
@@ -180,10 +191,10 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     unhear()
     watch.stop()
     listeners?.close()
-    const cut = setTimeout(() => links.forEach((link) => link.conn.destroy()), CLOSE_MS)
+    const cut = setTimeout(() => links.forEach((_link, stream) => stream.destroy()), CLOSE_MS)
     await new Promise<void>((resolve) => engine.close(resolve))
     clearTimeout(cut)
-    for (const link of links) link.conn.destroy()
+    for (const stream of links.keys()) stream.destroy()
   }
 
   let listeners: Awaited<ReturnType<typeof openListeners>> | undefined
@@ -231,7 +242,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     },
     counters() {
       const now = { ...counts, connected: engine.connectedClients }
-      for (const link of links) addBytes(now, link)
+      for (const link of links.values()) addBytes(now, link)
       return now
     },
 

@@ -20,119 +20,150 @@ export interface GuardLimits {
 const wireSize = (length: number): number =>
   length + (length < 128 ? 2 : length < 16_384 ? 3 : length < 2_097_152 ? 4 : 5)
 
+const GUARDED = Symbol('guarded')
+/** What the guard knows of one connection. Its methods are in a prototype all parsers share: thousands of clients may be there. */
+interface Guarded {
+  readonly link: Link
+  /** Something was refused: nothing more is read. */
+  over: boolean
+  parsing: boolean
+  early: Buffer[] | undefined
+}
+type GuardedParser = Parser & { [GUARDED]: Guarded }
+
+export interface GuardParts {
+  limits: GuardLimits
+  topics: TopicNames
+  /** Told once per connection. */
+  refused(link: Link, fault: Fault, error: Error): void
+}
+
 /**
  * Puts the guard before a connection's parser, and before both the quick way for ordinary packets of a client that is let
- * in. `refused` is told once per connection.
+ * in. One for all connections of a broker.
  */
-export const guard = (
-  link: Link,
-  limits: GuardLimits,
-  topics: TopicNames,
-  refused: (fault: Fault, error: Error) => void,
-): void => {
-  const parser = link._parser
-  const plain = { ...methodsOf(parser) }
-  let over = false
+export const openGuard = ({ limits, topics, refused }: GuardParts): ((link: Link) => void) => {
+  let guarding: { plain: Parser; shared: object } | undefined
+  return (link) => {
+    const parser = link._parser
+    const plain = Object.getPrototypeOf(parser) as Parser
+    if (guarding?.plain !== plain)
+      guarding = { plain, shared: Object.assign(Object.create(plain) as object, methodsOn(plain)) }
+    const state: Guarded = { link, over: false, parsing: false, early: undefined }
+    Object.assign(parser, { [GUARDED]: state })
+    Object.setPrototypeOf(parser, guarding.shared)
+  }
 
-  const fail = (fault: Fault, error: Error, reasonCode = REASON[fault]) => {
+  function fail(parser: GuardedParser, fault: Fault, error: Error, reasonCode = REASON[fault]): void {
+    const state = parser[GUARDED]
+    const { link } = state
     parser.error = error
-    if (over) return
-    over = true
-    refused(fault, error)
+    if (state.over) return
+    state.over = true
+    refused(link, fault, error)
     if (link.version === 5 && link.connected && !link.closed) link.disconnect({ reasonCode })
     else parser.emit('error', error)
   }
-  const malformed = (what: string) => fail('malformed', new Error(what))
 
-  const parse = (chunk: Buffer) => {
-    const isBetween = parser._stateCounter === 0
-    const done = isBetween && link.connected ? quickPackets(link, chunk, limits.packet, topics) : 0
-    if (done < chunk.length) plain.parse(done === 0 ? chunk : chunk.subarray(done))
+  function malformed(parser: GuardedParser, what: string): void {
+    fail(parser, 'malformed', new Error(what))
   }
 
-  let parsing = false
-  const early: Buffer[] = []
-  parser.parse = (chunk) => {
-    if (over) return 0
-    // A handler that answers at once may read on before the parser has finished its packet.
-    if (parsing) return early.push(chunk)
-    parsing = true
-    try {
-      for (let next: Buffer | undefined = chunk; next !== undefined && !over; next = early.shift()) parse(next)
-    } catch (thrown) {
-      fail('malformed', new Error('the packet could not be handled', { cause: thrown }))
-    } finally {
-      parsing = false
+  function methodsOn(plain: Parser) {
+    const parse = (parser: GuardedParser, chunk: Buffer) => {
+      const { link } = parser[GUARDED]
+      const isBetween = parser._stateCounter === 0
+      const done = isBetween && link.connected ? quickPackets(link, chunk, limits.packet, topics) : 0
+      if (done < chunk.length) plain.parse.call(parser, done === 0 ? chunk : chunk.subarray(done))
     }
-    return 0
-  }
 
-  parser._emitError = (error) => fail('malformed', error)
+    return {
+      parse(this: GuardedParser, chunk: Buffer): number {
+        const state = this[GUARDED]
+        if (state.over) return 0
+        // A handler that answers at once may read on before the parser has finished its packet.
+        if (state.parsing) return (state.early ??= []).push(chunk)
+        state.parsing = true
+        try {
+          for (let next: Buffer | undefined = chunk; next !== undefined && !state.over; next = state.early?.shift())
+            parse(this, next)
+        } catch (thrown) {
+          fail(this, 'malformed', new Error('the packet could not be handled', { cause: thrown }))
+        } finally {
+          state.parsing = false
+        }
+        return 0
+      },
 
-  parser._parseLength = () => {
-    if (!plain.parseLength()) return false
-    const size = wireSize(parser.packet.length)
-    const limit = link._authorized ? limits.packet : limits.packetBeforeAuth
-    if (size <= limit) return true
-    fail('oversized', new Error(`a packet of ${size} bytes, the limit is ${limit}`))
-    return false
-  }
+      _emitError(this: GuardedParser, error: Error): void {
+        fail(this, 'malformed', error)
+      },
 
-  parser._parsePayload = () => {
-    const { packet } = parser
-    if (packet.cmd === 'disconnect' && packet.length === 0) {
-      // The parser would take the first byte of the next packet for the reason code.
-      packet.reasonCode = 0
-      parser._pos = 0
-      return true
+      _parseLength(this: GuardedParser): boolean {
+        if (!plain._parseLength.call(this)) return false
+        const size = wireSize(this.packet.length)
+        const limit = this[GUARDED].link._authorized ? limits.packet : limits.packetBeforeAuth
+        if (size <= limit) return true
+        fail(this, 'oversized', new Error(`a packet of ${size} bytes, the limit is ${limit}`))
+        return false
+      },
+
+      _parsePayload(this: GuardedParser): boolean {
+        const { packet } = this
+        if (packet.cmd === 'disconnect' && packet.length === 0) {
+          // The parser would take the first byte of the next packet for the reason code.
+          packet.reasonCode = 0
+          this._pos = 0
+          return true
+        }
+        const complete = plain._parsePayload.call(this)
+        if (packet.cmd === 'connect') forgetPassword(this)
+        if (!complete || this[GUARDED].over) return complete
+        const wrong = whatIsWrong(this)
+        if (wrong !== undefined) malformed(this, wrong)
+        const filters = (this.packet.subscriptions ?? this.packet.unsubscriptions)?.length ?? 0
+        if (filters > limits.filtersPerPacket) {
+          const many = `${filters} filters in one packet, the limit is ${limits.filtersPerPacket}`
+          fail(this, 'oversized', new Error(many), QUOTA_EXCEEDED)
+        }
+        return true
+      },
+
+      _parseString(this: GuardedParser): string | null {
+        const from = this._pos + 2
+        const text = plain._parseString.call(this)
+        if (text === null) malformed(this, 'a string that is longer than its packet')
+        // [MQTT-1.5.4-1] and [MQTT-1.5.4-2]
+        else if (text.includes('\0')) malformed(this, 'a string with a NUL character')
+        else if (text.includes('\uFFFD') && !isUtf8(this._list.slice(from, this._pos))) {
+          malformed(this, 'a string that is not UTF-8')
+        }
+        return this[GUARDED].over ? null : text
+      },
+
+      _parseMessageId(this: GuardedParser): boolean {
+        if (!plain._parseMessageId.call(this)) return false
+        // [MQTT-2.2.1-3]
+        if ((this.packet.messageId ?? 0) >= 1) return true
+        malformed(this, 'packet identifier 0')
+        return false
+      },
+
+      _parseProperties(this: GuardedParser): object | false {
+        const found = clientProperties(this)
+        if (typeof found !== 'string') return found
+        malformed(this, found)
+        return {}
+      },
     }
-    const complete = plain.parsePayload()
-    if (!complete || over) return complete
-    const wrong = whatIsWrong(parser)
-    if (wrong !== undefined) malformed(wrong)
-    const filters = (parser.packet.subscriptions ?? parser.packet.unsubscriptions)?.length ?? 0
-    if (filters > limits.filtersPerPacket) {
-      const many = `${filters} filters in one packet, the limit is ${limits.filtersPerPacket}`
-      fail('oversized', new Error(many), QUOTA_EXCEEDED)
-    }
-    return true
-  }
-
-  parser._parseString = () => {
-    const from = parser._pos + 2
-    const text = plain.parseString()
-    if (text === null) malformed('a string that is longer than its packet')
-    // [MQTT-1.5.4-1] and [MQTT-1.5.4-2]
-    else if (text.includes('\0')) malformed('a string with a NUL character')
-    else if (text.includes('\uFFFD') && !isUtf8(parser._list.slice(from, parser._pos))) {
-      malformed('a string that is not UTF-8')
-    }
-    return over ? null : text
-  }
-
-  parser._parseMessageId = () => {
-    if (!plain.parseMessageId()) return false
-    // [MQTT-2.2.1-3]
-    if ((parser.packet.messageId ?? 0) >= 1) return true
-    malformed('packet identifier 0')
-    return false
-  }
-
-  parser._parseProperties = () => {
-    const found = clientProperties(parser)
-    if (typeof found !== 'string') return found
-    malformed(found)
-    return {}
   }
 }
 
-const methodsOf = (parser: Parser) => ({
-  parse: parser.parse.bind(parser),
-  parseLength: parser._parseLength.bind(parser),
-  parsePayload: parser._parsePayload.bind(parser),
-  parseString: parser._parseString.bind(parser),
-  parseMessageId: parser._parseMessageId.bind(parser),
-})
+/** The parser would keep the whole CONNECT for the sake of two of its fields, as long as the connection lasts. */
+const forgetPassword = (parser: Parser): void => {
+  const { protocolVersion, bridgeMode } = parser.settings
+  parser.settings = { protocolVersion, bridgeMode }
+}
 
 /** What the parser lets pass although no client may send it; undefined when the packet is legal. */
 const whatIsWrong = (parser: Parser): string | undefined => {

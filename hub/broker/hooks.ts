@@ -56,7 +56,7 @@ export const openHooks = (parts: HookParts): Hooks => {
   }
 
   const mayRead = (peer: Peer, principal: Principal, topic: string): boolean => {
-    const known = peer.readable.get(topic)
+    const known = peer.readable?.get(topic)
     if (known !== undefined) return known
     let answer = false
     try {
@@ -64,7 +64,7 @@ export const openHooks = (parts: HookParts): Hooks => {
     } catch (error) {
       broken('mayRead', error)
     }
-    if (peer.readable.size >= REMEMBERED_TOPICS) peer.readable.clear()
+    if (peer.readable === undefined || peer.readable.size >= REMEMBERED_TOPICS) peer.readable = new Map()
     peer.readable.set(topic, answer)
     return answer
   }

@@ -88,7 +88,7 @@ const cannotListen = (
   return new Fatal(`${where} cannot be opened: ${reasonOf(error)}`, error)
 }
 
-/** Gives a fresh socket a place, or closes it. */
+/** Gives a fresh socket a place, or closes it. Whoever takes the place gives it back. */
 const admit = ({ admission, refused }: Parts, socket: Socket): Ticket | undefined => {
   const address = socket.remoteAddress ?? 'unknown'
   const ticket = admission.enter(address)
@@ -98,7 +98,6 @@ const admit = ({ admission, refused }: Parts, socket: Socket): Ticket | undefine
     refused(address, 'too many connections from this address')
     return undefined
   }
-  socket.once('close', ticket.gone)
   return ticket
 }
 
@@ -127,7 +126,10 @@ const tlsServer = (parts: Parts, tls: SecureContextOptions) => {
     if (ticket === undefined) return
     const name = nameOf(socket)
     tickets.set(name, ticket)
-    socket.once('close', () => tickets.delete(name))
+    socket.once('close', () => {
+      tickets.delete(name)
+      ticket.gone()
+    })
   })
   server.on('secureConnection', (socket) => {
     const ticket = tickets.get(nameOf(socket))
@@ -163,7 +165,9 @@ const webSocketServer = (parts: Parts): Server => {
   server.on('connection', (socket: Socket) => {
     socket.setTimeout(limits.connectTimeout, () => socket.destroy())
     const ticket = admit(parts, socket)
-    if (ticket) tickets.set(socket, ticket)
+    if (ticket === undefined) return
+    tickets.set(socket, ticket)
+    socket.once('close', () => ticket.gone())
   })
   server.on('upgrade', (request, socket, head) => {
     const ticket = tickets.get(socket)

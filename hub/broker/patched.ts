@@ -9,7 +9,7 @@ import { Fatal, reasonOf } from '../errors.ts'
 export const AEDES_VERSION = '2.0.0-beta.1'
 
 /** What `fingerprint` gives for that version with `patches/aedes+2.0.0-beta.1.patch` applied. */
-export const AEDES_PATCHED = '38022e5ebc3504a69092133a2fa92850a1bbe5d6ff697da4e9ededcf183c74d5'
+export const AEDES_PATCHED = '65961899f8fb773ae3152c9b0311e25dbf145e41ce78e7f395b47a1582f1e00a'
 
 /** Where npm put aedes. */
 export const installedAedes = (): string => dirname(fileURLToPath(import.meta.resolve('aedes')))

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet'
 import { expect, test } from 'vitest'
 import type { Link, Parser } from './engine.ts'
-import { guard } from './guard.ts'
+import { openGuard } from './guard.ts'
 import { openTopicNames, quickPackets } from './quick.ts'
 import { connectPacket, openTestBroker, rawClient, until, within } from './test-broker.ts'
 
@@ -40,7 +40,12 @@ const line = (version: Version, quick: boolean) => {
     ) // prettier-ignore
   })
   parser.on('error', () => {})
-  guard(link as unknown as Link, LIMITS, openTopicNames(LEVELS), (fault) => heard.push(fault))
+  const guard = openGuard({
+    limits: LIMITS,
+    topics: openTopicNames(LEVELS),
+    refused: (_link, fault) => heard.push(fault),
+  })
+  guard(link as unknown as Link)
   return { feed: (chunk: Buffer) => void parser.parse(chunk), heard, quickly: () => quickly }
 }
 

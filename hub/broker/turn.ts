@@ -22,77 +22,107 @@ type Done = (error?: Error | null) => void
 /** Makes a stream gather what is written to it until the end of the turn. */
 export type Gather = (stream: Duplex) => void
 
+/** The methods a stream has of its own, to be called on it. */
+interface Plain {
+  write(this: Duplex, chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean
+  end(this: Duplex, ...rest: unknown[]): Duplex
+  cork(this: Duplex): void
+  uncork(this: Duplex): void
+}
+
+const GATHERED = Symbol('gathered')
+/** What one stream has gathered. Its methods are in a prototype it shares with the others: thousands of clients may be there. */
+interface Gathered {
+  readonly plain: Plain
+  last: Piece
+  /** Among those to be flushed at the end of this turn. */
+  listed: boolean
+  toldToWait: boolean
+}
+type Gathering = Duplex & { [GATHERED]: Gathered }
+
 /**
  * One for all connections of a broker. Writes come in the order in which they were made; `write` answers, and
  * `writableLength` and `writableNeedDrain` tell, as if each had been made at once. Who is told to wait hears `drain`.
  */
 export const openTurn = (): Gather => {
   const begin: Piece = { bytes: NOTHING, before: undefined, count: 0, size: 0, next: undefined, joined: undefined }
-  let waiting: (() => void)[] = []
+  let waiting: Gathering[] = []
 
   const flushAll = () => {
-    const flushes = waiting
+    const streams = waiting
     waiting = []
     begin.next = undefined
-    for (const flush of flushes) flush()
+    for (const stream of streams) flush(stream)
   }
 
-  return (stream) => {
-    const write = stream.write.bind(stream)
-    const end = stream.end.bind(stream)
-    const cork = stream.cork.bind(stream)
-    const uncork = stream.uncork.bind(stream)
-    const most = stream.writableHighWaterMark
-    let last = begin
-    let listed = false
-    let toldToWait = false
-
-    const flush = () => {
-      listed = false
-      if (last === begin) return
-      const all = last
-      last = begin
-      if (stream.destroyed) return
-      if (all.size <= LARGE_PIECE * all.count) write(joinedOf(all))
-      else {
-        cork()
-        for (const bytes of piecesOf(all)) write(bytes)
-        uncork()
-      }
-      if (!toldToWait) return
-      toldToWait = false
-      // The system took it all, so nothing else will say so.
-      if (!needsDrain(stream)) process.nextTick(() => stream.emit('drain'))
+  const flush = (stream: Gathering) => {
+    const state = stream[GATHERED]
+    state.listed = false
+    if (state.last === begin) return
+    const { last: all, plain } = state
+    state.last = begin
+    if (stream.destroyed) return
+    if (all.size <= LARGE_PIECE * all.count) plain.write.call(stream, joinedOf(all))
+    else {
+      plain.cork.call(stream)
+      for (const bytes of piecesOf(all)) plain.write.call(stream, bytes)
+      plain.uncork.call(stream)
     }
+    if (!state.toldToWait) return
+    state.toldToWait = false
+    // The system took it all, so nothing else will say so.
+    if (!needsDrain(stream)) process.nextTick(() => stream.emit('drain'))
+  }
 
-    const gather = (chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean => {
-      if (typeof encoding === 'function' || done !== undefined || stream.writableEnded || stream.destroyed) {
-        flush()
-        return typeof encoding === 'function' ? write(chunk, encoding) : write(chunk, encoding ?? 'utf8', done)
-      }
-      last = behind(last, Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk), encoding))
-      if (!listed) {
-        listed = true
-        if (waiting.push(flush) === 1) setImmediate(flushAll)
-      }
-      if (lengthOf(stream) + last.size < most) return true
-      toldToWait = true
-      return false
+  function gather(this: Gathering, chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
+    const state = this[GATHERED]
+    if (typeof encoding === 'function' || done !== undefined || this.writableEnded || this.destroyed) {
+      flush(this)
+      return state.plain.write.call(this, chunk, encoding ?? 'utf8', done)
     }
+    state.last = behind(state.last, Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk), encoding))
+    if (!state.listed) {
+      state.listed = true
+      if (waiting.push(this) === 1) setImmediate(flushAll)
+    }
+    if (lengthOf(this) + state.last.size < this.writableHighWaterMark) return true
+    state.toldToWait = true
+    return false
+  }
 
-    Object.assign(stream, {
-      write: gather,
-      end: (...rest: Parameters<typeof end>) => {
-        flush()
-        return end(...rest)
+  function end(this: Gathering, ...rest: unknown[]): Duplex {
+    flush(this)
+    return this[GATHERED].plain.end.call(this, ...rest)
+  }
+
+  const value = (method: unknown) => ({ value: method, configurable: true, writable: true })
+  const methods = {
+    write: value(gather),
+    end: value(end),
+    cork: value(() => {}),
+    uncork: value(() => {}),
+    writableLength: {
+      configurable: true,
+      get(this: Gathering) {
+        return lengthOf(this) + this[GATHERED].last.size
       },
-      cork: () => {},
-      uncork: () => {},
-    })
-    Object.defineProperties(stream, {
-      writableLength: { configurable: true, get: () => lengthOf(stream) + last.size },
-      writableNeedDrain: { configurable: true, get: () => toldToWait || needsDrain(stream) },
-    })
+    },
+    writableNeedDrain: {
+      configurable: true,
+      get(this: Gathering) {
+        return this[GATHERED].toldToWait || needsDrain(this)
+      },
+    },
+  }
+  /** One for each kind of stream. */
+  const prototypes = new Map<Plain, object>()
+  return (stream) => {
+    const plain = Object.getPrototypeOf(stream) as Plain
+    let shared = prototypes.get(plain)
+    if (shared === undefined) prototypes.set(plain, (shared = Object.create(plain, methods) as object))
+    Object.assign(stream, { [GATHERED]: { plain, last: begin, listed: false, toldToWait: false } satisfies Gathered })
+    Object.setPrototypeOf(stream, shared)
   }
 }
 

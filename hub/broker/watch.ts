@@ -33,7 +33,7 @@ export const watchClients = ({ engine, limits, clock, counts, warn }: Parts): { 
       warn('mqtt-not-committed', peer.origin, { origin: peer.origin, clientId: link.id, waiting: peer.waiting })
       link.conn.destroy()
     }
-    if (round === 0) peer.readable.clear()
+    if (round === 0) peer.readable = undefined
   }
   const timer = setInterval(() => {
     round = (round + 1) % FORGET_ROUNDS
