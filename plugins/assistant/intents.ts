@@ -87,12 +87,28 @@ const INSTEAD: Readonly<Record<Family, readonly Family[]>> = {
   set: ['set', 'on'],
   more: ['set', 'on'],
   less: ['set', 'on'],
-  up: ['up', 'open', 'start', 'on', 'more'],
-  down: ['down', 'close', 'off', 'less'],
+  up: ['up', 'open'],
+  down: ['down', 'close'],
   show: ['show'],
   record: ['record'],
   press: ['press'],
   play: ['play'],
+}
+
+/** Verbs that may mean another thing of another device: blinds go up, a machine is booted up, a temperature is raised. */
+const OTHERWISE: Partial<Readonly<Record<Family, readonly Family[]>>> = {
+  up: ['more', 'start'],
+  down: ['less', 'off'],
+  more: ['up'],
+  less: ['down'],
+  lock: ['off'],
+  unlock: ['on'],
+}
+
+/** The family a verb has for these devices: its own where one of them can do that, else what it may mean otherwise. */
+export const meantFor = (devices: readonly Device[], family: Family, can: (device: Device, family: Family) => boolean): Family => {
+  const able = (one: Family): boolean => devices.some((device) => can(device, one))
+  return able(family) ? family : (OTHERWISE[family]?.find(able) ?? family)
 }
 
 /** The intents of a device that a family may mean, the nearest kind first. */

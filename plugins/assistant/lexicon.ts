@@ -66,7 +66,8 @@ music: music musik stereo anlage
 speaker: speaker lautsprecher box boxen*
 radio: radio
 media: media player
-print: printer drucker print druck printing drucke* ausdruck
+print: print druck printing drucke* ausdruck
+print+printer: printer drucker
 3d: 3d
 laser: laser lasercutter laserschneider
 cutter: cutter schneider
@@ -77,9 +78,11 @@ saw: saw saege saegen* kreissaege
 table+saw: tischkreissaege
 bandsaw: bandsaw bandsaege
 drill: drill bohrmaschine bohrer staenderbohrmaschine drillpress
-grind: grinder grinding schleifer schleifmaschine schleifbock schleif schleifen
+grind: grinding schleif schleifen
+grind+grinder: grinder schleifer schleifmaschine schleifbock
 sand: sander sanding
-weld: welder welding weld schweissgeraet schweisser schweiss schweissen schweissmaschine
+weld: welding weld schweiss schweissen
+weld+welder: welder schweissgeraet schweisser schweissmaschine
 mig: mig mag
 plasma: plasma
 press: press presse pressen*

@@ -4,12 +4,14 @@ import type { Token } from './words.ts'
 const ASKS = /^(?:is|are|was|were|what|whats|which|who|how|hows|where|when|why|does|do|did|has|have|isnt|arent|ist|sind|war|wie|was|welche\w?|wer|wo|warum|wann|laeuft|laufen|brennt|brennen|steht|stehen|hat|haben|gibt|leuchtet|leuchten|druckt|schneidet|funktioniert|any|wieviel)$/
 const INDIRECT = /\b(?:tell me (?:if|whether|what|how|the)|do you know|can you tell|could you tell|check (?:if|whether|the|on)|see if|let me know|i want to know|give me the|sag(?:e|st)? mir|weisst du|schau(?:e|st)? (?:mal )?(?:ob|nach)|pruefe? (?:mal )?ob|pruef mal|kontrollier\w* ob|check mal|guck(?:e|st)? (?:mal )?(?:ob|nach)|ob (?:der|die|das)|wie (?:ist|steht|viel|warm|hell|voll|weit)|whats the|what is the|how is|how far|how long|read me)\b/
 const POLITE = /^(?:(?:hey|hi|hallo|ok|okay|jarvis|computer|bitte|please|so|und|and|sag|mal|now) )*(?:can|could|would|will|may|kannst|koenntest|koennten|koennen|wuerdest|wuerden|magst|darf|can we|soll|sollen|how about|what about|why dont|do me|hast du lust)\b/
+const POSSIBLE = /\b(?:is it possible|would it be possible|ist es moeglich|waere es moeglich|geht es dass|would you mind)\b/
 const STATUS = /\b(?:status|zustand|stand)\b/
 
 /** Whether a sentence wants to know, not to have done. "Can you turn on …?" wants it done. */
 export const isQuestion = (words: readonly Token[], text: string): boolean => {
   const bare = words.filter(({ word }) => !/^[?,;:]$/.test(word)).map(({ word }) => word)
   const line = bare.join(' ')
+  if (POSSIBLE.test(line)) return false
   if (INDIRECT.test(line)) return true
   if (POLITE.test(line)) return false
   if (STATUS.test(line)) return true

@@ -1,21 +1,22 @@
 // The rules: a sentence in, what was meant out. No model, no memory of its own, the same answer every time.
 import type { Device } from '#hub/plugin'
 import { everyword, fillers, languageOf, pronouns } from './fillers.ts'
-import { familyOf, intentsFor, isGrave, verbOf } from './intents.ts'
+import { familyOf, intentsFor, isGrave, meantFor, verbOf } from './intents.ts'
 import { joined } from './numbers.ts'
 import { amountsIn, fieldsOf, fill, isUnit, optionWords, quoted } from './payload.ts'
 import { isQuestion, QUESTION_WORDS, aspectOf } from './questions.ts'
-import { type Known, saidIn, type Target, targetsOf, vocabularyOf } from './targets.ts'
+import { type Known, saidIn, spelled, type Target, targetsOf, vocabularyOf } from './targets.ts'
 import type { Before, Meant, Understander, Understanding, Wish, World } from './understander.ts'
 import { type Family, type Found, SHARES, verbsIn } from './verbs.ts'
 import { apart, meaningOf, type Token, tokens } from './words.ts'
 
 const CANCEL = /^(?:(?:no|nein|nee|noe|stop|stopp|halt|cancel|abort|abbrechen|abbruch|never mind|nevermind|forget it|forget that|vergiss es|lass es|lass das|lieber nicht|doch nicht|dont|do not|cancel that|cancel it|abort that|brich ab|nicht|stop that|no thanks|nein danke|leave it|lass gut sein|zurueck|quit|undo)[ ,]*)+(?:please|bitte|jarvis|thanks|danke)*$/
-const CONFIRM = /^(?:confirm|proceed|yes|ja|jawohl|go ahead|do it|bestaetigen?|bestaetigt|ich bestaetige|confirmed|ok|okay|sure|mach das|mach es|tu es)(?:[ ,:].*)?$/
+const CONFIRM = /^(?:(?:confirm|proceed|yes|ja|jawohl|go ahead|bestaetigen?|bestaetigt|ich bestaetige|confirmed|ok|okay|sure)(?: .*)?|do it|mach das|mach es|tu es)$/
+const CORRECTION = /^.*\b(?:i mean|i meant|no wait|ich meine|ich meinte|nein warte|sorry|besser gesagt|quatsch)[ ,.:…]+/i
 const STOP_ALL = /\b(?:emergency stop|e stop|estop|not ?aus|notstopp?|not ?halt|stop (?:everything|all machines|all|the whole (?:shop|workshop))|everything stop|halt everything|alles (?:stopp?(?:en)?|anhalten|halt)|stopp? (?:alles|alle maschinen)|halte? (?:alles|alle maschinen) an|alle maschinen (?:stopp?(?:en)?|anhalten|halt))\b/
 const THANKS = /^(?:thanks?(?: you)?|danke(?: schoen| dir)?|thx|cheers|great|super|perfekt|prima)(?: .{0,20})?$/
 const HELP = /^(?:help|hilfe|what can you do|what can i say|was kannst du(?: alles)?|was kann ich sagen)$/
-const NEGATED = /\b(?:dont|do not|never|must not|should not|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?)\b/
+const NEGATED = /\b(?:dont|do not|never|must not|should not|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?(?!(?: \w+)* mehr))\b/
 const NOT_A_NO = /\b(?:why not|warum nicht|koenntest du nicht|kannst du nicht|wouldnt you|couldnt you|cant you|wont you|not so|nicht mehr|anymore)\b/
 const CONDITION = /\b(?:if|when|whenever|once|unless|until|as soon as|wenn|falls|sobald|sofern|bis|solange|immer|always|every (?:day|morning|evening|night)|jeden (?:tag|morgen|abend))\b/
 const WHETHER = /\b(?:tell me if|check if|see if|know if|wenn (?:du|sie|es) (?:kannst|koenntest|koennen|geht|moeglich)|if (?:you|it|possible)|when you (?:can|get)|at once|bis auf|once more|once again|all at once|immer noch|once)\b/
@@ -26,6 +27,8 @@ const AND = new Set(['and', 'und', 'then', 'dann', 'sowie', 'plus', 'also'])
 const MOST_WISHES = 50
 const MOST_OPTIONS = 8
 
+const OTHER_WAYS: readonly Family[] = ['up', 'down', 'more', 'less', 'lock', 'unlock']
+const PURPOSE = /^(?:night|nacht|day|tag|weekend|wochenende|evening|abend|now|moment|guests|gaeste|meeting|kids|kinder|sake|others)$/
 const spell = (words: readonly Token[]): string => words.map(({ word }) => word).join(' ')
 const isMark = ({ word }: Token): boolean => /^[?,;:]$/.test(word)
 
@@ -51,10 +54,14 @@ const clausesOf = (words: readonly Token[], all: readonly Known[]): Clause[] => 
     if (isJoint) parts.push([])
     else if (!isMark(word)) parts.at(-1)?.push(word)
   })
+  const verbOfPart = (part: readonly Token[]): Found | undefined => {
+    const its = spelled(part, all)
+    return verbsIn(part).find(({ at }) => !at.some((place) => its.has(place) && !/^(?:on|off|an|aus)$/.test(part[place]?.word ?? '')))
+  }
   const filled = parts.filter((part) => part.some(({ word }) => !fillers.has(word) || verbsIn([{ word }]).length > 0 || pronouns.has(word)))
-  if (filled.length <= 1) return [{ words: filled[0] ?? words.filter((word) => !isMark(word)), verb: verbsIn(filled[0] ?? words.filter((word) => !isMark(word)))[0] }]
+  if (filled.length <= 1) return [{ words: filled[0] ?? words.filter((word) => !isMark(word)), verb: verbOfPart(filled[0] ?? words.filter((word) => !isMark(word))) }]
   const whole = verbsIn(words.filter((word) => !isMark(word)))[0]
-  const clauses: Clause[] = filled.map((part) => ({ words: part, verb: verbsIn(part)[0] }))
+  const clauses: Clause[] = filled.map((part) => ({ words: part, verb: verbOfPart(part) }))
   const has = clauses.filter(({ verb }) => strong(verb))
   if (has.length === 0) return clauses.map((clause) => ({ ...clause, verb: whole === undefined ? undefined : { ...whole, at: [] } }))
   // What says no verb of its own shares its neighbour's: before it, or after it as in "das Licht und die Lüftung an".
@@ -141,6 +148,12 @@ const safest = (device: Device, intents: readonly string[]): string[] => {
   return safe.length > 0 ? safe : [...intents]
 }
 
+/** Whether a device has anything a verb may mean; for more and less, a number to change. */
+const able0 = (device: Device, family: Family): boolean =>
+  family === 'more' || family === 'less' || family === 'set'
+    ? intentsFor(device, family).some((intent) => !isGrave(device, intent) && fieldsOf(device.intents[intent] ?? {}).length > 0)
+    : intentsFor(device, family).length > 0
+
 const readClause = (
   clause: Clause,
   text: string,
@@ -154,6 +167,7 @@ const readClause = (
   const taken = new Set<number>(verb?.at.filter((at) => words[at]?.number === undefined) ?? [])
   words.forEach(({ word }, i) => {
     if (VERBISH.test(word)) taken.add(i)
+    if (PURPOSE.test(word) && (/^(?:for|fuer)$/.test(words[i - 1]?.word ?? '') || (i > 1 && /^(?:for|fuer)$/.test(words[i - 2]?.word ?? '')))) taken.add(i)
     if (i > 0 && words[i - 1]?.number !== undefined && isUnit(word)) taken.add(i)
   })
   const except = words.findIndex(({ word }, i) => EXCEPT.has(word) && i > 0 && !(word === 'bis' && words[i + 1]?.word !== 'auf'))
@@ -178,10 +192,15 @@ const readClause = (
 
   let family: Family | undefined = verb?.family ?? inherited
   const can = (device: Device): boolean =>
-    family === undefined ? Object.keys(device.intents).length > 0 : wishFor(device, family, [], new Set(), '') !== undefined || intentsFor(device, family).length > 0
+    family === undefined ? Object.keys(device.intents).length > 0 : able0(device, family)
   const zone = before.zone
   const lend = neighbours.filter((one) => one !== clause).flatMap((one) => saidIn({ words: one.words, taken: new Set(one.words.flatMap(({ word }, i) => (VERBISH.test(word) ? [i] : []))), all }).said)
-  let target = targetsOf({ words: main, taken, all, can, zone, lend })
+  const quantity = amountsIn(main, new Set()).find((amount) => amount.quantity !== undefined)?.quantity
+  const fits = quantity === undefined ? undefined : (device: Device): boolean => Object.values(device.intents).some((schema) => fieldsOf(schema).some((field) => field.quantity === quantity))
+  let target = targetsOf({ words: main, taken, all, can: (device) => can(device) || OTHER_WAYS.some((way) => family === way && meantFor([device], way, able0) !== way), zone, lend, fits: quantity === 'degrees' ? fits : undefined })
+  if (family !== undefined && target.devices.length > 0) family = meantFor(target.devices, family, able0)
+  if (family === undefined && amountsIn(main, target.numbers).length > 0 && target.devices.some((device) => able0(device, 'set'))) family = 'set'
+  if (family === undefined && target.devices.length > 0 && target.devices.every(({ kind }) => /light|lamp/.test(kind.toLowerCase())) && before.asked === undefined) family = 'on'
   const matched: Understanding['matched'] = verb === undefined ? [] : [{ words: verb.text, as: verb.family }]
 
   // A noun may read as a verb: "dim", "pause", "print". When the better verb leaves no device able, the next one is tried.
@@ -336,7 +355,7 @@ const readClause = (
         considered: consideredOf(target),
         target,
       }
-    if (isGrave(device, wish.intent) && (byPronoun || target.isGuess || (target.isGroup && able.length > 1) || target.isPlaceOnly))
+    if (isGrave(device, wish.intent) && ((byPronoun && (before.isStale === true || able.length > 1)) || target.isGuess || (target.isGroup && able.length > 1) || target.isPlaceOnly))
       return {
         meant: { kind: 'question', about: 'device', options: able.slice(0, MOST_OPTIONS).map(({ id }) => id), family: chosen, intent: wish.intent },
         confidence: 0.5,
@@ -403,7 +422,8 @@ const answered = (words: readonly Token[], all: readonly Known[], asked: NonNull
   return { meant: { kind: 'wishes', wishes }, confidence: 0.85, matched: [{ words: spell(words), as: `answer: ${chosen.map(({ id }) => id).join(', ')}` }], considered: [] }
 }
 
-const understand = (text: string, world: World): Understanding => {
+const understand = (spoken: string, world: World): Understanding => {
+  const text = spoken.replace(CORRECTION, '')
   const all = world.devices.map((device) => vocabularyOf(device, world.synonyms))
   const words = joined(tokens(text))
   const bare = words.filter((word) => !isMark(word))

@@ -104,7 +104,7 @@ const corrected = (word: string, all: readonly Known[]): string | undefined => {
 }
 
 /** Places of the words that spell a whole device name, so that small words in names count too. */
-const spelled = (words: readonly Token[], all: readonly Known[]): Set<number> => {
+export const spelled = (words: readonly Token[], all: readonly Known[]): Set<number> => {
   const places = new Set<number>()
   for (const { phrases } of all)
     for (const phrase of phrases) {
@@ -126,6 +126,8 @@ export interface TargetsAsked {
   zone?: string | undefined
   /** Nouns of a neighbouring part of the sentence, for a part that names a place only. */
   lend?: readonly Said[] | undefined
+  /** What a device must have where only a place was named; without it lights are meant. */
+  fits?: ((device: Device) => boolean) | undefined
 }
 
 /** The words of a part that may name something. */
@@ -184,7 +186,9 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   const lent = isPlaceOnly ? (asked.lend ?? []).filter(({ atoms }) => atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom))))) : []
   const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms)])
   const placeOnlyNow = isPlaceOnly && lent.length === 0
-  if (placeOnlyNow) atoms.add('light')
+  const { fits } = asked
+  const byFit = placeOnlyNow && fits !== undefined && all.some((entry) => fits(entry.device) && [...own].some((atom) => entry.area.has(atom)))
+  if (placeOnlyNow && !byFit) atoms.add('light')
 
   const counts = new Map([...atoms].map((atom) => [atom, all.filter((known) => known.all.has(atom)).length]))
   const weight = (atom: string): number => {
@@ -203,7 +207,7 @@ export const targetsOf = (asked: TargetsAsked): Target => {
       )
       return { entry, score, coverage }
     })
-    .filter(({ score }) => score > 0.5)
+    .filter(({ score, entry }) => score > 0.5 && (!byFit || fits(entry.device)))
     .sort((a, b) => b.score - a.score || b.coverage - a.coverage)
   const considered = scored.slice(0, CONSIDERED).map(({ entry: { device, all: its }, score, coverage }) => ({
     device: device.id,
@@ -228,7 +232,7 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   const isPlural = wantsAll || [...said, ...lent].some((one) => one.plural && one.atoms.some((atom) => pool.some(({ entry }) => entry.kind.has(atom) || entry.names.some((name) => name.has(atom)))))
   if (pool.length === 1) return pick(pool, wantsAll)
   if (isPlural) return pick(pool, true)
-  const full = pool.filter(({ coverage }) => coverage === 1)
+  const full = pool.filter(({ coverage, entry }) => coverage === 1 && isTogether(words, entry))
   if (full.length === 1 && full[0] !== undefined && !isMass(atoms, full[0].entry)) return pick(full)
   const namesPlace = [...own].some((atom) => pool.every(({ entry }) => entry.area.has(atom)))
   if (atoms.has('light') && (namesPlace || placeOnlyNow) && [...own].every((atom) => atom === 'light' || WEAK.has(atom) || pool.every(({ entry }) => entry.area.has(atom))))
@@ -238,6 +242,17 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   if (full.length === 1) return pick(full)
   return withZone({ ...result, devices: pool.map(({ entry }) => entry.device), isAmbiguous: true })
 }
+
+/** Whether a name of several words was said in one piece: "kitchen light", not "light in the kitchen". */
+const isTogether = (words: readonly Token[], { names }: Known): boolean =>
+  names.some((name) => {
+    const strong = [...name].filter((atom) => !WEAK.has(atom))
+    const places = words.flatMap((token, i) => (meaningOf(token).atoms.some((atom) => strong.includes(atom)) ? [i] : []))
+    const has = (atom: string): boolean => places.some((i) => meaningOf(words[i] ?? { word: '' }).atoms.includes(atom))
+    const first = places[0] ?? 0
+    const last = places.at(-1) ?? 0
+    return strong.length > 0 && strong.every(has) && last - first < Math.max(places.length, 1)
+  })
 
 /** A device whose whole name is a general word, such as `Licht`, does not win over its area because of it. */
 const isMass = (atoms: ReadonlySet<string>, entry: Known): boolean =>

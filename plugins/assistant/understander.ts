@@ -7,6 +7,8 @@ export interface Before {
   lastIntent?: string | undefined
   devices: readonly string[]
   zone?: string | undefined
+  /** Spoken of so long ago that `it` may mean something else by now. */
+  isStale?: boolean | undefined
   language?: 'en' | 'de' | undefined
   /** A question that is open: the answer may be no more than a name. */
   asked?: { intent?: string | undefined; family?: string | undefined; devices: readonly string[]; payload: Record<string, unknown> } | undefined
