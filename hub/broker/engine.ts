@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Aedes } from 'aedes'
+import mqttPacket from 'mqtt-packet'
 import type { Envelope } from '../bus/envelope.ts'
 import type { Principal } from '../bus/principal.ts'
 import type { Ticket } from './admission.ts'
@@ -181,6 +182,12 @@ export interface Engine {
   clearDelayedWill(clientId: string): void
 }
 
+/** At its first packet mqtt-packet makes a buffer for each number up to 65,535, 7 MB; the packets sent most do not use them. */
+const keepNoNumbers = (): void => {
+  const write: { cacheNumbers?: boolean } = mqttPacket.writeToStream
+  write.cacheNumbers = false
+}
+
 let states: readonly string[] | undefined
 
 /** A parser has its bytes in a Duplex stream nobody needs, and a list of states of its own: 1.5 KB of each connection. */
@@ -199,6 +206,7 @@ export const startEngine = async (parts: {
   limits: BrokerLimits
 }): Promise<Engine> => {
   requirePatchedAedes()
+  keepNoNumbers()
   const { hooks, limits } = parts
   const options = {
     ...hooks,
