@@ -1,0 +1,28 @@
+// Which topics are announcements, and of what form.
+
+export type DiscoveryTopic =
+  | { form: 'device'; key: string }
+  | { form: 'single'; platform: string; key: string }
+  | { form: 'tasmota'; mac: string; leaf: 'config' | 'sensors' }
+
+/** `homeassistant/device/<id>/config`, `homeassistant/<component>/[<node>/]<object>/config`, `tasmota/discovery/<mac>/config`. */
+export const discoveryTopic = (topic: string, prefix: string): DiscoveryTopic | undefined => {
+  if (topic.startsWith('tasmota/discovery/')) {
+    const [mac = '', leaf, ...rest] = topic.slice('tasmota/discovery/'.length).split('/')
+    if (rest.length > 0 || !/^[0-9A-Fa-f]{12}$/.test(mac)) return undefined
+    return leaf === 'config' || leaf === 'sensors' ? { form: 'tasmota', mac: mac.toLowerCase(), leaf } : undefined
+  }
+  if (!topic.startsWith(`${prefix}/`) || !topic.endsWith('/config')) return undefined
+  const levels = topic.slice(prefix.length + 1, -'/config'.length).split('/')
+  if (levels.length < 2 || levels.length > 3 || levels.includes('')) return undefined
+  const [platform = ''] = levels
+  const key = levels.at(-1) ?? ''
+  return platform === 'device' ? { form: 'device', key } : { form: 'single', platform, key }
+}
+
+/** Topics that are no device's own: announcements, births, and what a Zigbee bridge says of itself. None may be a command topic. */
+export const isReserved = (topic: string, prefix: string): boolean =>
+  discoveryTopic(topic, prefix) !== undefined ||
+  topic === `${prefix}/status` ||
+  topic.startsWith('tasmota/discovery/') ||
+  /(^|\/)bridge\/(state|info|devices|groups|event|logging|definitions|extensions)$/.test(topic)
