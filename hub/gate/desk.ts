@@ -11,12 +11,12 @@ import type { Health } from '../health/report.ts'
 import { message } from '../streams/message.ts'
 import type { Ack } from '../topics/core.ts'
 import { type Bounds, type Wait, within } from './bounds.ts'
-import { type Command, commandFrom, type Known, knownOf, type Outcome, rowOf } from './command.ts'
-import type { AuditEvent } from './audit.ts'
-import { openFold } from './fold.ts'
+import { type Command, commandFrom, type Known, type Outcome, rowOf } from './command.ts'
 import type { CommandStatus } from './gate.ts'
 import { openLanes } from './lanes.ts'
 import type { Ledger } from './ledger.ts'
+import { openRoster } from './roster.ts'
+import { openTrail } from './trail.ts'
 
 /** Answers held back until the first request under an id has its result. */
 const MAX_AFTER = 16
@@ -34,47 +34,14 @@ export interface DeskParts {
 export type Desk = ReturnType<typeof openDesk>
 
 export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: DeskParts) => {
-  const open = new Map<string, Command>()
-  /** Closed commands, oldest first. */
-  const closed = new Map<string, Known>()
-  /** Open commands of each device: all, and the safe ones among them. */
-  const counts = new Map<string, { all: number; safe: number }>()
+  const roster = openRoster(bounds)
+  const trail = openTrail({ clock, wait, ledger })
+  const { audit, tell, auditOnce, note } = trail
   const last = new Map<string, number>()
   const lanes = openLanes()
-  let safeOpen = 0
   let ended = false
   /** Commands sent so far that were not safe. */
   let sent = 0
-  const fold = openFold({ clock, wait, tell: (event) => ledger.audit(event) })
-
-  const eventOf = (
-    event: string,
-    { request: { id: subject, device, intent }, origin }: Command,
-    detail: Record<string, unknown>,
-    who = origin,
-  ): AuditEvent => ({ at: clock.now(), event, subject, who, device, intent, detail })
-
-  /** A step of a command. Kept back as long as the command has a trail. */
-  const audit = (event: string, command: Command, detail: Record<string, unknown>, who?: string): void => {
-    const step = eventOf(event, command, detail, who)
-    if (command.trail === undefined) ledger.audit(step)
-    else command.trail.push(step)
-  }
-
-  /** Tells the audit the steps so far; further ones are told at once. */
-  const tell = (command: Command): void => {
-    for (const step of command.trail ?? []) ledger.audit(step)
-    delete command.trail
-  }
-
-  /** A step that ends or repeats a request: told with the steps before it, unless an equal one was within a minute. Then it is counted, and further steps are not told either. */
-  const auditOnce = (event: string, command: Command, detail: Record<string, unknown>, same: string): void => {
-    const step = eventOf(event, command, detail)
-    if (fold.isFirst(step, same)) {
-      tell(command)
-      ledger.audit(step)
-    } else command.trail = []
-  }
 
   const record = (command: Command): void =>
     void ledger.put(rowOf(command)).catch((error: unknown) => {
@@ -91,19 +58,6 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     command.status = status
     if (command.history.length >= bounds.history && command.result === undefined) return
     command.history.push({ at: iso(clock.now()), status, ...(detail === undefined ? {} : { detail }) })
-  }
-
-  const countOf = (device: string) => counts.get(device) ?? { all: 0, safe: 0 }
-
-  const release = (command: Command): void => {
-    const { id, device } = command.request
-    if (open.get(id) !== command) return
-    open.delete(id)
-    command.calm()
-    const { all, safe } = countOf(device)
-    if (all <= 1) counts.delete(device)
-    else counts.set(device, { all: all - 1, safe: safe - (command.safe ? 1 : 0) })
-    if (command.safe) safeOpen--
   }
 
   const publishResult = ({ request, requestSeq }: Command, result: Outcome, cause = requestSeq): number => {
@@ -159,19 +113,11 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     // Marked as going out, but it did not.
     if (command.status === 'pending') command.dispatchedAt = 0
     became(command, status, reason)
-    release(command)
+    roster.release(command)
     audit('result', command, { status, reason: reason ?? '' }, who)
     command.closing = conclude(command, result, cause)
-    closed.set(id, knownOf(command))
-    forget()
+    roster.remember(command)
     return command.closing
-  }
-
-  const forget = (): void => {
-    for (const oldest of closed.keys()) {
-      if (closed.size <= bounds.remembered) return
-      closed.delete(oldest)
-    }
   }
 
   const arm = (command: Command, silent: string): void => {
@@ -255,39 +201,15 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     }
     delete again.result
     delete again.closing
-    take(again)
+    roster.take(again)
     void dispatch(again)
-  }
-
-  const find = (id: string): Command | Known | undefined => open.get(id) ?? closed.get(id)
-
-  const take = (command: Command): void => {
-    const { id, device } = command.request
-    open.set(id, command)
-    const { all, safe } = countOf(device)
-    counts.set(device, { all: all + 1, safe: safe + (command.safe ? 1 : 0) })
-    if (command.safe) safeOpen++
   }
 
   const stray = (event: string, device: string, id: string, origin: string, detail: Record<string, unknown>): void => {
     health.metrics.count('gate_stray_acks_total', 'Words of executors that changed nothing', { why: event })
-    const known = find(id)
+    const known = roster.find(id)
     if (known === undefined) return
     note(event, id, origin, detail, device, known.request.intent, id)
-  }
-
-  /** An audit row about something that is no command's step; with `same`, told once a minute and counted. */
-  const note = (
-    event: string,
-    subject: string,
-    who: string,
-    detail: Record<string, unknown>,
-    device = '',
-    intent = '',
-    same?: string,
-  ): void => {
-    const row = { at: clock.now(), event, subject, who, device, intent, detail }
-    if (same === undefined || fold.isFirst(row, same)) ledger.audit(row)
   }
 
   /** The executor's word. Only the owner of the device is believed, and only about a command that is out and open. */
@@ -296,7 +218,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     ack: z.output<typeof Ack>,
     { origin, seq }: Pick<Envelope, 'origin' | 'seq'>,
   ): void => {
-    const command = open.get(ack.id)
+    const command = roster.get(ack.id)
     const detail = { status: ack.status, reason: ack.reason ?? '', seq }
     if (command === undefined) return stray('ack.late', device, ack.id, origin, detail)
     if (command.request.device !== device || devices.ownerOf(device) !== origin) {
@@ -324,9 +246,11 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     close,
     dispatch,
     hearAck,
-    find,
-    take,
-    release,
+    find: roster.find,
+    take: roster.take,
+    release: roster.release,
+    room: roster.room,
+    remember: roster.remember,
     publishResult,
     /** Keeps the command as it now is, without waiting. */
     keep: record,
@@ -334,13 +258,6 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     inTurn: <T>(command: Command, work: () => Promise<T>): Promise<T> => lanes.inTurn(command, work),
     /** Requests not yet sent are not sent any more: all of a device's, or everybody's. */
     withdraw: (device: string | undefined, why: string): void => lanes.withdraw(device, why),
-    /** Whether there is room for one more open command. */
-    room: ({ safe, request: { device } }: Command): boolean => {
-      const here = countOf(device)
-      return safe
-        ? here.safe < bounds.openPerDevice && safeOpen < bounds.open
-        : here.all - here.safe < bounds.openPerDevice && open.size - safeOpen < bounds.open
-    },
     /** Marks it as dispatched in the table before it is: from then on no restart sends it again. False when that cannot be written in time; a safe intent does not wait. */
     async record(command: Command): Promise<boolean> {
       if (ended) return false
@@ -381,7 +298,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     /** Takes up a command that an earlier run sent: at least the ack window from now. */
     resume(command: Command): void {
       command.deadline = Math.max(command.deadline, clock.now() + bounds.ackMs)
-      take(command)
+      roster.take(command)
       arm(command, silence(command))
     },
     /** A result decided by an earlier run that died before publishing it. */
@@ -390,16 +307,15 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
       command.resultSeq = publishResult(command, command.result)
       record(command)
     },
-    remember: (command: Command): void => void closed.set(command.request.id, knownOf(command)),
     /** The command as it now is, when it is open or not in the table yet. */
     now(id: string): Command | undefined {
-      const row = open.has(id) ? undefined : ledger.waitingRow(id)
-      return row === undefined ? open.get(id) : commandFrom(row)
+      const row = roster.get(id) !== undefined ? undefined : ledger.waitingRow(id)
+      return row === undefined ? roster.get(id) : commandFrom(row)
     },
     lastSent: (device: string, intent: string): number => last.get(`${device} ${intent}`) ?? 0,
     sentAt: (device: string, intent: string, at: number): void => void last.set(`${device} ${intent}`, at),
     get open() {
-      return open.size
+      return roster.size
     },
     get sent() {
       return sent
@@ -407,8 +323,8 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     /** Calls off all deadlines; open commands stay open in the table. */
     end(): void {
       ended = true
-      fold.close()
-      for (const command of open.values()) command.calm()
+      trail.close()
+      for (const command of roster.all()) command.calm()
     },
   }
 }
