@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { IssuersSettings } from './access/oidc/settings.ts'
 import { Fatal, reasonOf } from './errors.ts'
 import { Secret } from './health/secret.ts'
 
@@ -128,6 +129,23 @@ export const fileSettings = z.strictObject({
     })
     .prefault({}),
   errors: z.strictObject({ days: bounded(1, 365, 7, 'Keep errors this many days') }).prefault({}),
+  access: z
+    .strictObject({
+      sessionHours: bounded(
+        1,
+        720,
+        12,
+        'A sign-in is renewed by the page for so long, then it takes the password again',
+      ),
+      publicUrl: z
+        .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+        .optional()
+        .describe('Address people open the hub at, when a proxy stands before it; issuers send browsers back there'),
+      issuers: IssuersSettings.default({}).describe(
+        'Other systems that say who somebody is (OpenID Connect), by an id of your own (docs/access.md)',
+      ),
+    })
+    .prefault({}),
   gate: z
     .strictObject({
       ackSeconds: bounded(1, 600, 5, 'A device must answer a command within this, or its result is a timeout'),

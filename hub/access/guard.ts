@@ -111,8 +111,8 @@ export const accessGuard =
 
 const NO_LIMIT = { max: 0, remaining: 0, isExceeded: false, ttlInSeconds: 0 }
 
-/** The token, from the header only: in an address it would end in logs and histories (RFC 6750, 5.3). */
-const bearerOf = (request: FastifyRequest): string => {
+/** The token of a request, from the header only: in an address it would end in logs and histories (RFC 6750, 5.3). */
+export const bearerOf = (request: Pick<FastifyRequest, 'headers'>): string => {
   const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? []
   if (token === undefined) throw new Unauthenticated()
   return token

@@ -3,7 +3,7 @@ import type { Verdict } from '../broker/broker.ts'
 import { no, YES } from '../broker/broker.ts'
 import { GATE, HUB, type Principal } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
-import { Fatal, Forbidden, Invalid, reasonOf, Unauthenticated } from '../errors.ts'
+import { Fatal, Forbidden, Invalid, Missing, reasonOf, Recoverable, Unauthenticated } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Health, Log } from '../health/report.ts'
 import type { Store } from '../store/store.ts'
@@ -13,9 +13,14 @@ import { topicTable } from '../topics/table.ts'
 import type { Access, ApiKey, DeviceCredential } from './access.ts'
 import { isApiKey, openApiKeys } from './api-keys.ts'
 import { openCredentials } from './credentials.ts'
+import { openIdentities } from './identities.ts'
+import { openLinks } from './links.ts'
+import type { Issuer, Vouched } from './oidc/issuer.ts'
+import { openSignIn } from './oidc/sign-in.ts'
 import { openPasswords, passwordProblem } from './passwords.ts'
-import { type KnownPerson, openPeople, type People } from './people.ts'
+import { isExternal, type KnownPerson, openPeople, type People } from './people.ts'
 import { may, type Right, rights } from './policy.ts'
+import { signingKeys } from './signing-keys.ts'
 import { openThrottle } from './throttle.ts'
 import { isToken, openTokens } from './tokens.ts'
 import { openTopicRights, type TopicParts } from './topic-rights.ts'
@@ -43,6 +48,10 @@ export interface AccessParts {
   adminPassword?: string | undefined
   /** A token's life. Default 1800 (ID-1). */
   tokenSeconds?: number
+  /** How long tokens can be renewed after somebody proved who they are. Default 12. */
+  sessionHours?: number
+  /** Other systems that say who somebody is. Closed with access. */
+  issuers?: readonly Issuer[]
 }
 
 const NOBODY = { publishes: [], handles: [] }
@@ -54,12 +63,9 @@ const clientIdOf = (username: string): string => `ui.${username}`
 const isForm = (clientId: string, issued: string): boolean =>
   clientId === issued || (clientId.startsWith(`${issued}-`) && /^[\w-]{1,64}$/.test(clientId.slice(issued.length + 1)))
 
-/**
- * Opens access. Throws Fatal when ADMIN_USER or ADMIN_PASSWORD do not fit, or the signing keys cannot be used.
- * A connection that is open when its token expires lives on until it is closed; a new one needs a new token.
- */
+/** Opens access. Throws Fatal when ADMIN_USER or ADMIN_PASSWORD do not fit, or the signing keys cannot be used. */
 export const openAccess = async (parts: AccessParts): Promise<Access> => {
-  const { store, clock, log, ownerOf } = parts
+  const { store, clock, log, ownerOf, issuers = [], sessionHours = 12 } = parts
   const people = await openPeople(store, clock, openPasswords())
   const topics = openTopicRights({
     table: parts.table ?? topicTable([core], parts.prefix),
@@ -69,7 +75,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
   })
   const credentials = await openCredentials(store, clock, topics.grantProblem)
   const apiKeys = await openApiKeys(store, clock)
-  const tokens = openTokens(parts.dataDir, clock, parts.tokenSeconds ?? 1800)
+  const identities = await openIdentities(store, clock)
   const throttle = openThrottle(clock)
   const told = new Set<(origin: string, clientId: string) => void>()
   const changes = openTurn({ limit: 100, waitMs: 15_000, what: 'Access' })
@@ -91,6 +97,32 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     parts.audit?.(event, { who, subject, detail })
   const personRevoked = (username: string) => revoked(`person:${username}`, clientIdOf(username))
 
+  const keys = signingKeys(parts.dataDir, clock)
+  /** Who changes the keys, while they are changed here; otherwise it was done on the command line. */
+  let changing: string | undefined
+  const tokens = openTokens({
+    keys,
+    clock,
+    seconds: parts.tokenSeconds ?? 1800,
+    changed({ kids, gone, alive }) {
+      log.info('signing-keys-changed', { kids, gone })
+      audit('signing-keys.changed', changing ?? 'hub', kids[0], { kids, gone, at: changing ? 'api' : 'command line' })
+      if (alive) for (const { username } of people.list()) personRevoked(username)
+    },
+    failed: (error) =>
+      parts.health?.report({ source: 'access', type: 'SigningKeys', category: 'system', message: reasonOf(error) }),
+  })
+  const changeKeys = <T>(by: string | undefined, work: () => T): T => {
+    changing = by ?? 'hub'
+    try {
+      return work()
+    } finally {
+      tokens.refresh()
+      changing = undefined
+    }
+  }
+  const links = openLinks({ people, identities, issuers, change, audit, revoked: personRevoked })
+
   const personOf = ({ username, roles }: KnownPerson, key?: ApiKey): Principal => ({
     kind: 'person',
     id: username,
@@ -99,19 +131,40 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     ...(key === undefined ? {} : { scopes: key.scopes }),
   })
 
-  const verify = async (bearer: string): Promise<Principal> => {
+  const stale = () => new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
+  /** The person with a token of this hub; `since` is when they proved who they are. */
+  const holderOf = async (token: string) => {
+    const { username, epoch, expiresAt, since } = await tokens.verify(token)
+    const person = people.find(username)
+    if (person?.epoch !== epoch) throw stale()
+    return { person, expiresAt, since }
+  }
+  /** Who holds a bearer, and until when in ms since 1970. */
+  const known = async (bearer: string): Promise<{ who: Principal; until: number | undefined }> => {
     if (bearer.startsWith('mr_')) {
       const key = apiKeys.check(bearer)
       const owner = key && people.find(key.owner)
       if (owner === undefined) throw new Unauthenticated('This API key is not valid, or no longer: make a new one.')
-      return personOf(owner, key)
+      return { who: personOf(owner, key), until: key?.expiresAt === undefined ? undefined : Date.parse(key.expiresAt) }
     }
-    const { username, epoch } = await tokens.verify(bearer)
-    const person = people.find(username)
-    if (person?.epoch !== epoch) {
-      throw new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
+    const issuer = links.issuerOf(bearer)
+    if (issuer === 'unknown') throw new Unauthenticated('This token is of an issuer that is not configured here.')
+    if (issuer !== undefined) {
+      const vouched = await issuer.verify(bearer)
+      return { who: personOf(await links.personOf(issuer, vouched)), until: vouched.expiresAt }
     }
-    return personOf(person)
+    const { person, expiresAt } = await holderOf(bearer)
+    return { who: personOf(person), until: expiresAt }
+  }
+  const verify = async (bearer: string): Promise<Principal> => (await known(bearer)).who
+
+  const noteLogin = ({ username, roles }: KnownPerson, detail: Record<string, unknown>) => {
+    if (roles.includes('admin')) audit('login', `person:${username}`, username, detail)
+  }
+  const enter = async (issuer: Issuer, vouched: Vouched, address: string) => {
+    const person = await links.personOf(issuer, vouched)
+    noteLogin(person, { address, issuer: issuer.id })
+    return { ...(await tokens.sign(person)), username: person.username }
   }
 
   await admit(people, parts, audit)
@@ -136,9 +189,22 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
         throw new Unauthenticated('The user name or the password is wrong.')
       }
       throttle.succeed(username, address)
-      if (person.roles.includes('admin')) audit('login', `person:${username}`, username, { address })
+      noteLogin(person, { address })
       return tokens.sign(person)
     },
+
+    async renew(bearer) {
+      if (isApiKey(bearer) || links.issuerOf(bearer) !== undefined) {
+        throw new Forbidden('Only tokens of this hub are renewed here.')
+      }
+      const { person, since } = await holderOf(bearer)
+      if (clock.now() - since >= sessionHours * 3_600_000) {
+        throw new Unauthenticated(`You signed in ${sessionHours} hours ago: sign in again.`)
+      }
+      return tokens.sign(person, since)
+    },
+
+    signIn: openSignIn({ issuers, clock, enter }),
 
     verify,
 
@@ -157,8 +223,11 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       const secret = password.toString('utf8')
       // Told apart by their form: what is generated for devices is never of the form of a key or a token.
       if (isApiKey(secret) || isToken(secret)) {
-        const person = await verify(secret)
-        return boundTo(person, clientId)
+        const { who, until } = await known(secret).catch((error: unknown) => {
+          // To a broker somebody without a role is a stranger.
+          throw error instanceof Forbidden ? new Unauthenticated(error.message) : error
+        })
+        return { ...boundTo(who, clientId), ...(until === undefined ? {} : { expiresAt: until }) }
       }
       const credential = credentials.check(username, secret)
       if (credential === undefined) throw new Unauthenticated('The user name or the password is wrong.')
@@ -188,7 +257,11 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       return added
     },
     async removePerson(username, by) {
-      await change(() => people.remove(username))
+      await change(async () => {
+        people.requireRemovable(username)
+        await identities.bar(username)
+        await people.remove(username)
+      })
       apiKeys.forget(username)
       audit('person.removed', by, username)
       personRevoked(username)
@@ -198,6 +271,41 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
       audit('password.set', by, username)
       personRevoked(username)
     },
+
+    async setRoles(username, roles, by) {
+      const before = await change(async () => {
+        const person = people.find(username)
+        if (person !== undefined && isExternal(person)) {
+          throw new Recoverable(
+            'CONFLICT',
+            `An issuer says the roles of '${username}' at each sign-in: change them there.`,
+          )
+        }
+        await people.setRoles(username, roles)
+        return person?.roles ?? []
+      })
+      audit('roles.set', by, username, { before, roles })
+      personRevoked(username)
+      const person = people.list().find((one) => one.username === username)
+      if (person === undefined) throw new Missing(`There is nobody called '${username}'.`)
+      return person
+    },
+
+    identities: async () => identities.list(),
+    async link(username, to, by) {
+      const identity = await links.link(username, to)
+      audit('identity.linked', by, username, { issuer: identity.issuer, subject: identity.subject })
+      return identity
+    },
+    async unlink(id, by) {
+      const { issuer, subject, username = '' } = await links.unlink(id)
+      audit('identity.removed', by, username, { issuer, subject })
+      if (username !== '') personRevoked(username)
+    },
+
+    signingKeys: keys.list,
+    rotateKeys: (by) => changeKeys(by, keys.rotate),
+    revokeSigningKey: (kid, by) => changeKeys(by, () => keys.revoke(kid)),
 
     credentials: async () => credentials.list(),
     async issueCredential(device, granted = [], by) {
@@ -238,6 +346,8 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     },
 
     async close() {
+      tokens.close()
+      for (const issuer of issuers) issuer.close()
       told.clear()
     },
   }

@@ -10,6 +10,7 @@ import type { TopicTable } from '../topics/table.ts'
 import type { Access } from './access.ts'
 import { type Claim, openClaim } from './claim.ts'
 import { openAccess } from './open.ts'
+import type { Issuer } from './oidc/issuer.ts'
 
 interface Above extends Base {
   store: Store
@@ -23,7 +24,16 @@ const noteTo =
   (event, about) =>
     later.audit === undefined ? void later.unaudited.push({ event, about }) : later.audit(event, about)
 
-export const accessPart = async ({ config, clock, log, health, later, store, table, found }: Above) => {
+/** Loaded only where somebody configured one. */
+const openIssuers = async ({ config, clock, log, health }: Base): Promise<Issuer[]> => {
+  const configured = Object.entries(config.file.access.issuers)
+  if (configured.length === 0) return []
+  const { openIssuer } = await import('./oidc/issuer.ts')
+  return configured.map(([id, settings]) => openIssuer({ id, settings, clock, log: log.of('access'), health }))
+}
+
+export const accessPart = async (above: Above) => {
+  const { config, clock, log, health, later, store, table, found } = above
   const guarded = openGuarded()
   const access = await openAccess({
     store,
@@ -40,6 +50,8 @@ export const accessPart = async ({ config, clock, log, health, later, store, tab
     audit: noteTo(later),
     adminUser: config.ADMIN_USER,
     adminPassword: config.ADMIN_PASSWORD,
+    issuers: await openIssuers(above),
+    sessionHours: config.file.access.sessionHours,
   })
   later.access = access
   return {

@@ -5,20 +5,38 @@ import { Forbidden, Recoverable } from '../errors.ts'
 import type { Routes } from '../http/app.ts'
 import type { Access } from './access.ts'
 import type { Claim } from './claim.ts'
+import { bearerOf } from './guard.ts'
 import { Username } from './people.ts'
+import { signInRoutes } from './oidc/routes.ts'
 import { RIGHTS, rightsOf } from './policy.ts'
+import { signingKeyRoutes } from './signing-key-routes.ts'
 
 export interface AccessRoutesParts {
   access: Access
   claim: Claim
   /** Topic prefix without the slash at its end. */
   prefix: string
+  /** For where an issuer sends browsers back to: the address of this hub, and pages of other names that may call. */
+  publicUrl?: string | undefined
+  allowedOrigins?: readonly string[]
 }
 
 /** Longer than any password that is accepted, so that a person learns why, and short enough to hash. */
 const Secret = z.string().min(1).max(1024)
 const Scope = z.enum(RIGHTS)
-const PersonView = z.object({ username: z.string(), roles: z.array(z.enum(ROLES)).readonly(), createdAt: z.string() })
+const PersonView = z.object({
+  username: z.string(),
+  roles: z.array(z.enum(ROLES)).readonly(),
+  createdAt: z.string(),
+  external: z.boolean().optional().describe('Signs in at an issuer, which says their roles'),
+})
+const IdentityView = z.object({
+  id: z.string(),
+  issuer: z.string(),
+  subject: z.string(),
+  username: z.string().optional().describe('Left out: removed here, and not let in'),
+  createdAt: z.string(),
+})
 const KeyView = z.object({
   id: z.string(),
   name: z.string(),
@@ -38,8 +56,10 @@ const retryAfterOf = (error: unknown): number | undefined => {
 
 /** The routes of access. `POST /token` takes a form or JSON. */
 export const accessRoutes =
-  ({ access, claim, prefix }: AccessRoutesParts): Routes =>
+  ({ access, claim, prefix, publicUrl, allowedOrigins = [] }: AccessRoutesParts): Routes =>
   (app) => {
+    signInRoutes(app, access.signIn, { publicUrl, allowedOrigins })
+    signingKeyRoutes(app, access)
     app.route({
       method: 'POST',
       url: '/token',
@@ -119,7 +139,26 @@ export const accessRoutes =
       },
     })
 
+    app.route({
+      method: 'POST',
+      url: '/api/me/token',
+      config: { may: 'self.read' },
+      schema: {
+        tags: ['access'],
+        summary: 'A new token for the one I have, before it ends',
+        response: {
+          200: z.object({ access_token: z.string(), token_type: z.literal('bearer'), expires_in: z.number() }),
+        },
+      },
+      handler: async (request, reply) => {
+        const { token, expiresIn } = await access.renew(bearerOf(request))
+        void reply.header('Cache-Control', 'no-store')
+        return { access_token: token, token_type: 'bearer' as const, expires_in: expiresIn }
+      },
+    })
+
     people(app, access)
+    identities(app, access)
     keys(app, access)
 
     app.route({
@@ -212,6 +251,68 @@ const people = (app: Parameters<Routes>[0], access: Access): void => {
     },
     handler: async (request, reply) => {
       await access.setPassword(request.params.name, request.body.password, originOf(request.principal))
+      return reply.code(204).send(null)
+    },
+  })
+}
+
+const identities = (app: Parameters<Routes>[0], access: Access): void => {
+  app.route({
+    method: 'PUT',
+    url: '/api/people/:name/roles',
+    config: { may: 'people.manage' },
+    schema: {
+      tags: ['access'],
+      summary: "Change somebody's roles; their tokens and connections end",
+      params: named,
+      body: z.strictObject({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) }),
+      response: { 200: PersonView },
+    },
+    handler: async ({ params, body, principal }) => access.setRoles(params.name, body.roles, originOf(principal)),
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/api/identities',
+    config: { may: 'people.manage' },
+    schema: {
+      tags: ['access'],
+      summary: 'Who signs in at an issuer, and who that is here',
+      response: { 200: z.object({ items: z.array(IdentityView) }) },
+    },
+    handler: async () => ({ items: await access.identities() }),
+  })
+
+  app.route({
+    method: 'POST',
+    url: '/api/people/:name/identities',
+    config: { may: 'people.manage' },
+    schema: {
+      tags: ['access'],
+      summary: 'Let somebody with a password here sign in at an issuer, too',
+      params: named,
+      body: z.strictObject({
+        issuer: z.string().min(1).max(10).describe('Its id in the configuration'),
+        subject: z.string().min(1).max(255).describe('`sub` of its tokens'),
+      }),
+      response: { 201: IdentityView },
+    },
+    handler: async ({ params, body, principal }, reply) =>
+      reply.code(201).send(await access.link(params.name, body, originOf(principal))),
+  })
+
+  app.route({
+    method: 'DELETE',
+    url: '/api/identities/:id',
+    config: { may: 'people.manage' },
+    schema: {
+      tags: ['access'],
+      summary: 'Forget an identity; who was removed here is a stranger again, and may be let in by the issuer',
+      params: z.object({ id: z.string().regex(/^[0-9a-f]{12}$/) }),
+      response: { 204: Done },
+    },
+    handler: async ({ params, principal }, reply) => {
+      await access.unlink(params.id, originOf(principal))
       return reply.code(204).send(null)
     },
   })

@@ -37,11 +37,25 @@ export interface ApiKeysTable {
   expires_at: number | null
 }
 
+/** Who signs in at an issuer, and who that is here. */
+export interface IdentitiesTable {
+  id: string
+  /** `iss` and `sub` of the issuer's tokens. */
+  issuer: string
+  subject: string
+  /** Null when the person was removed here: nobody is made for this subject again. */
+  username: string | null
+  /** When the token was made that gave the roles they have, ms since 1970. */
+  roles_at: number
+  created_at: number
+}
+
 declare module '../store/store.ts' {
   interface Tables {
     people: PeopleTable
     device_credentials: DeviceCredentialsTable
     api_keys: ApiKeysTable
+    identities: IdentitiesTable
   }
 }
 
@@ -76,6 +90,20 @@ export const migrations: Record<string, Migration> = {
         .addColumn('expires_at', 'bigint')
         .execute()
       await db.schema.createIndex('api_keys_owner').on('api_keys').column('owner').execute()
+    },
+  },
+  '002-identities': {
+    async up(db) {
+      await db.schema
+        .createTable('identities')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('issuer', 'text', (column) => column.notNull())
+        .addColumn('subject', 'text', (column) => column.notNull())
+        .addColumn('username', 'text')
+        .addColumn('roles_at', 'bigint', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addUniqueConstraint('identities_subject', ['issuer', 'subject'])
+        .execute()
     },
   },
 }

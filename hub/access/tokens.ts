@@ -1,51 +1,102 @@
-// Access tokens: JWTs signed with a key that is made at first start and kept in the data folder.
-import { randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+// Access tokens: JWTs signed with the first of the hub's signing keys, and believed while their key is there.
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Role } from '../bus/principal.ts'
 import type { Clock } from '../clock.ts'
-import { Fatal, reasonOf, Unauthenticated } from '../errors.ts'
-import { makeFolder } from '../store/folder.ts'
+import { Unauthenticated } from '../errors.ts'
+import type { SigningKey, SigningKeys } from './signing-keys.ts'
 
-/** The first key signs; all verify, so that a new key can be put first while tokens of the old one live on. */
-const KeyFile = z.strictObject({
-  keys: z
-    .array(z.strictObject({ kid: z.string().min(1).max(64), alg: z.literal('HS256'), secret: z.base64url().min(43) }))
-    .min(1)
-    .max(2),
+const Claims = z.object({
+  sub: z.string(),
+  epoch: z.number().int(),
+  jti: z.string(),
+  exp: z.number(),
+  auth_time: z.number().int().optional(),
 })
 
-const Claims = z.object({ sub: z.string(), epoch: z.number().int(), jti: z.string(), exp: z.number() })
-
-const WHO = 'millrace'
+/** The issuer and the audience of the hub's own tokens. */
+export const WHO = 'millrace'
 const LONGEST = 2048
+/** How often the file of the keys is looked at, for changes made from the command line. */
+const LOOK_MS = 1000
 
 /** Whether a text has the form of a token. */
 export const isToken = (text: string): boolean => /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(text)
 
-export interface Tokens {
-  sign(person: {
-    username: string
-    roles: readonly Role[]
-    epoch: number
-  }): Promise<{ token: string; expiresIn: number }>
-  /** Whose token it is. Rejects with Unauthenticated when it is forged, expired or of another hub. */
-  verify(token: string): Promise<{ username: string; epoch: number }>
+export interface KnownToken {
+  username: string
+  epoch: number
+  /** ms since 1970. */
+  expiresAt: number
+  /** When the person last proved who they are, ms since 1970; renewing a token does not change it. */
+  since: number
 }
 
-/** Reads or makes `keys/tokens.json` (mode 0600) in the data folder. Throws Fatal when it cannot. `seconds` is a token's life. */
-export const openTokens = (dataDir: string, clock: Pick<Clock, 'now'>, seconds: number): Tokens => {
-  const { current, all } = keysIn(join(dataDir, 'keys'))
-  const bytesOf = ({ secret }: Key) => Buffer.from(secret, 'base64url')
-  const secrets = new Map(all.map((key) => [key.kid, bytesOf(key)]))
-  const signing = bytesOf(current)
+export interface Tokens {
+  /** `since` is when the person proved who they are, ms since 1970; left out: now. */
+  sign(
+    person: { username: string; roles: readonly Role[]; epoch: number },
+    since?: number,
+  ): Promise<{ token: string; expiresIn: number }>
+  /** Whose token it is. Rejects with Unauthenticated when it is forged, expired or of another hub. */
+  verify(token: string): Promise<KnownToken>
+  /** Looks at the file of the keys again. */
+  refresh(): void
+  close(): void
+}
+
+export interface TokensParts {
+  keys: SigningKeys
+  clock: Pick<Clock, 'now'>
+  /** A token's life. */
+  seconds: number
+  /** Keys changed, here or from the command line. `alive`: a key is gone whose tokens would not have expired by themselves yet. */
+  changed?: (keys: { kids: readonly string[]; gone: readonly string[]; alive: boolean }) => void
+  /** The file cannot be used any more; the keys it had before are used on. */
+  failed?: (error: unknown) => void
+}
+
+/** Opens the tokens. Throws Fatal when the keys cannot be used. */
+export const openTokens = ({ keys, clock, seconds, changed, failed }: TokensParts): Tokens => {
+  let known: [SigningKey, ...SigningKey[]] = keys.read()
+  let mark = keys.mark()
   const nowSeconds = () => Math.floor(clock.now() / 1000)
+
+  const refresh = () => {
+    const now = keys.mark()
+    if (now === mark) return
+    mark = now
+    const before = known
+    try {
+      known = keys.read()
+      mark = keys.mark()
+    } catch (error) {
+      failed?.(error)
+      return
+    }
+    const kids = known.map(({ kid }) => kid)
+    const gone = before.filter(({ kid }) => !kids.includes(kid))
+    const alive = gone.some(({ retiredAt }) => retiredAt === undefined || retiredAt + seconds * 1000 > clock.now())
+    if (kids[0] !== before[0].kid || gone.length > 0) changed?.({ kids, gone: gone.map(({ kid }) => kid), alive })
+  }
+  const timer = setInterval(refresh, LOOK_MS)
+  timer.unref()
+
+  const secretOf = (kid: string | undefined): Uint8Array => {
+    const has = () => known.find((key) => key.kid === kid)
+    if (has() === undefined) refresh()
+    const key = has()
+    if (key === undefined) throw invalid()
+    return bytesOf(key)
+  }
+
   return {
-    async sign({ username, roles, epoch }) {
+    async sign({ username, roles, epoch }, since = clock.now()) {
       const { SignJWT } = await jose()
+      refresh()
+      const [current] = known
       const at = nowSeconds()
-      const token = await new SignJWT({ roles: [...roles], epoch })
+      const token = await new SignJWT({ roles: [...roles], epoch, auth_time: Math.floor(since / 1000) })
         .setProtectedHeader({ alg: 'HS256', kid: current.kid, typ: 'JWT' })
         .setIssuer(WHO)
         .setAudience(WHO)
@@ -53,66 +104,35 @@ export const openTokens = (dataDir: string, clock: Pick<Clock, 'now'>, seconds: 
         .setJti(randomUUID())
         .setIssuedAt(at)
         .setExpirationTime(at + seconds)
-        .sign(signing)
+        .sign(bytesOf(current))
       return { token, expiresIn: seconds }
     },
     async verify(token) {
       if (token.length > LONGEST) throw invalid()
       const { jwtVerify } = await jose()
       try {
-        const { payload } = await jwtVerify(token, ({ kid: by }) => secrets.get(by ?? '') ?? refuse(), {
+        const { payload } = await jwtVerify(token, ({ kid }) => secretOf(kid), {
           issuer: WHO,
           audience: WHO,
           algorithms: ['HS256'],
           currentDate: new Date(clock.now()),
         })
-        const { sub, epoch } = Claims.parse(payload)
-        return { username: sub, epoch }
+        const { sub, epoch, exp, auth_time } = Claims.parse(payload)
+        // Never longer than the hub makes them, whoever signed it.
+        const expiresAt = Math.min(exp * 1000, clock.now() + seconds * 1000)
+        return { username: sub, epoch, expiresAt, since: (auth_time ?? payload.iat ?? 0) * 1000 }
       } catch {
         throw invalid()
       }
     },
+    refresh,
+    close: () => clearInterval(timer),
   }
 }
+
+const bytesOf = ({ secret }: SigningKey): Uint8Array => Buffer.from(secret, 'base64url')
 
 /** Loaded with the first login, so that a start does without. */
 const jose = () => import('jose')
 
 const invalid = () => new Unauthenticated('This token is not valid, or no longer: get a new one from POST /token.')
-const refuse = (): never => {
-  throw invalid()
-}
-
-type Key = z.output<typeof KeyFile>['keys'][number]
-
-const keysIn = (dir: string): { current: Key; all: Key[] } => {
-  const file = join(dir, 'tokens.json')
-  try {
-    makeFolder(dir)
-    const all = KeyFile.parse(JSON.parse(readFileSync(file, 'utf8'))).keys
-    const [current] = all
-    if (current !== undefined) return { current, all }
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
-      const why =
-        error instanceof z.ZodError || error instanceof SyntaxError
-          ? 'it is not of the form the hub writes'
-          : reasonOf(error)
-      throw new Fatal(
-        `The keys for access tokens in ${file} cannot be used: ${why}. Restore the file, or remove it: then everybody has to log in again.`,
-      )
-    }
-  }
-  const key: Key = { kid: randomBytes(6).toString('hex'), alg: 'HS256', secret: randomBytes(32).toString('base64url') }
-  try {
-    // Complete or not at all: a hub that is killed here must not leave half a key.
-    writeFileSync(`${file}.new`, JSON.stringify({ keys: [key] }), { mode: 0o600 })
-    renameSync(`${file}.new`, file)
-  } catch (error) {
-    throw new Fatal(
-      `The keys for access tokens cannot be written to ${file}: ${reasonOf(error)}. Check the rights of the data folder.`,
-      error,
-    )
-  }
-  return { current: key, all: [key] }
-}

@@ -14,6 +14,8 @@ export interface Principal {
   topics?: readonly string[]
   /** The MQTT client id this principal was issued; it may connect as this, or as it plus `-suffix`. */
   clientId?: string
+  /** When the token or key ends that an MQTT connection was made with, ms since 1970; the connection ends with it. */
+  expiresAt?: number
 }
 
 /** The origin as it is written in envelopes, the journal and the audit: `device:dust`; `gate` and `hub` stand alone. */

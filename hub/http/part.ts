@@ -98,7 +98,13 @@ const routes = (above: Above) => {
   return [
     healthRoutes({ health, clock, version: project.version, notReady: () => missing(above), errors }),
     caRoutes(tls),
-    accessRoutes({ access, claim, prefix }),
+    accessRoutes({
+      access,
+      claim,
+      prefix,
+      publicUrl: config.file.access.publicUrl,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+    }),
     deviceRoutes({ devices, access }),
     gateRoutes({ gate, store }),
     journalRoutes({ journal, prefix }),
