@@ -1,8 +1,10 @@
 // A real issuer on 127.0.0.1 for tests: oidc-provider, its keys, and a browser that goes through its pages.
+import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import Provider from 'oidc-provider'
 import { onTestFinished } from 'vitest'
+import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { type IssuerSettings, IssuerSettings as Schema } from './settings.ts'
 
@@ -168,3 +170,37 @@ export const browse = async (start: string, login: string): Promise<string> => {
   }
   throw new Error('The issuer redirects for ever.')
 }
+
+/** What an issuer gives an application of its own for somebody: a real access token and ID token. */
+export const tokensOf = async (
+  { url }: TestIssuer,
+  login: string,
+  redirectUri: string,
+): Promise<{ access: string; id: string }> => {
+  const verifier = randomBytes(32).toString('base64url')
+  const ask = new URL(`${url}/auth`)
+  ask.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: 'hub',
+    redirect_uri: redirectUri,
+    scope: 'openid profile',
+    nonce: 'n',
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  }).toString()
+  const back = new URL(await browse(ask.href, login))
+  const answer = await fetch(`${url}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: 'hub',
+      code: back.searchParams.get('code') ?? '',
+      redirect_uri: redirectUri,
+      code_verifier: verifier,
+    }),
+    signal: AbortSignal.timeout(5000),
+  })
+  const { access_token: access, id_token: id } = Tokens.parse(await answer.json())
+  return { access, id }
+}
+const Tokens = z.object({ access_token: z.string(), id_token: z.string() })
