@@ -213,6 +213,23 @@ test('after a restart it is still asked, by the same approval, and expires by th
   await late.close()
 })
 
+test('a question whose command has ended while the hub was down is not asked again', async () => {
+  const { open, bus, db } = await openShop()
+  const before = await open()
+  const { commandId } = await before.ask(ada, 'door', unlock)
+  const { body, ...row } = await db.selectFrom('approvals').selectAll().executeTakeFirstOrThrow()
+  await before.safety.takeBack(ada, row.id)
+  await settle()
+  await before.close()
+  // As it is when the hub dies after the command's result and before the approval's end was written.
+  await db.updateTable('approvals').set({ body, status: 'pending', decided_at: 0 }).execute()
+  const gate = await open()
+  expect(await gate.safety.approvals({})).toEqual([])
+  expect(await gate.safety.approvals({ all: true })).toMatchObject([{ commandId, status: 'cancelled' }])
+  expect(bus.retained('jarvis/approvals/+')).toEqual([])
+  await gate.close()
+})
+
 test('a hub that died between the last yes and the command sends it once at its start', async () => {
   const { open, sent, db } = await openShop()
   const before = await open()

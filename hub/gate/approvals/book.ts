@@ -1,18 +1,14 @@
 // The book of open approvals: each asked once, answered by people one after the other, ended exactly once, and kept over a restart.
-import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
 import type { Verdict } from '../../broker/broker.ts'
-import type { Bus } from '../../bus/bus.ts'
-import { GATE, originOf, type Principal } from '../../bus/principal.ts'
-import { type Clock, iso } from '../../clock.ts'
-import { Forbidden, Missing, Recoverable, reasonOf } from '../../errors.ts'
+import { originOf, type Principal } from '../../bus/principal.ts'
+import { iso } from '../../clock.ts'
+import { Forbidden, Missing, Recoverable } from '../../errors.ts'
 import type { Health } from '../../health/report.ts'
-import type { Tables } from '../../store/store.ts'
-import { message } from '../../streams/message.ts'
-import { type Wait, within } from '../bounds.ts'
+import { within } from '../bounds.ts'
 import { openBuckets } from '../buckets.ts'
-import type { ApprovalsTable } from '../tables.ts'
-import { type ApprovalView, approvalFrom, type OpenApproval, opened, type Question, rowOf } from './approval.ts'
+import { type ApprovalView, type OpenApproval, opened, type Question } from './approval.ts'
+import { type Listed, openRecords, type RecordsParts } from './records.ts'
+import { openVoice, type VoiceParts } from './voice.ts'
 
 export const DECISIONS = ['approve', 'deny', 'cancel'] as const
 export interface Decision {
@@ -39,20 +35,11 @@ const MOST_OPEN = 200
 const MOST_OF_ONE = 10
 const ANSWER_BURST = 20
 const ANSWERS_PER_SECOND = 2
-const KEEP_MS = 90 * 86_400_000
-const MOST_LISTED = 500
 
 type Ended = Exclude<ApprovalView['status'], 'pending'>
 
-export interface BookParts {
-  db: Kysely<Tables>
-  bus: Pick<Bus, 'publish' | 'publishBytes' | 'retained'>
-  clock: Pick<Clock, 'now'>
+export interface BookParts extends RecordsParts, VoiceParts {
   health: Health
-  wait: Wait
-  /** Longest wait for the database, ms. */
-  recordMs: number
-  prefix: string
   mayApprove: (who: Principal) => Verdict
   /** An audit row. With `same`, equal ones within a minute are counted. */
   note: (
@@ -75,94 +62,12 @@ export interface BookParts {
 export const folded = (text: string): string => text.trim().normalize('NFC').toLowerCase()
 
 export const openBook = (parts: BookParts) => {
-  const { db, bus, clock, health, wait, recordMs, note } = parts
+  const { clock, health, wait, recordMs, note } = parts
   const open = new Map<string, OpenApproval>()
-  const readable = (row: ApprovalsTable): OpenApproval | undefined => {
-    try {
-      return approvalFrom(row)
-    } catch (error) {
-      trouble(
-        'ApprovalUnreadable',
-        `The record of approval ${row.id} is not as the gate writes it, so it counts for nothing: ${reasonOf(error).slice(0, 300)}`,
-      )
-      return undefined
-    }
-  }
+  const records = openRecords(parts)
+  const { publish, clear, announce, tidy } = openVoice(parts)
   const mayAnswer = openBuckets(clock, ANSWER_BURST, ANSWERS_PER_SECOND)
   let over = false
-
-  const trouble = (type: string, text: string): void =>
-    health.report({ source: 'gate', type, severity: 'error', category: 'system', message: text })
-
-  const publish = ({ view }: OpenApproval): void => {
-    try {
-      bus.publish(GATE, message('approvals/{approval}', { approval: view.id }, view), { correlation: view.commandId })
-    } catch (error) {
-      trouble(
-        'ApprovalUnpublished',
-        `Approval ${view.id} could not be published: ${reasonOf(error)}. GET /api/approvals lists it.`,
-      )
-    }
-  }
-
-  const clear = (id: string): void => {
-    try {
-      bus.publishBytes(GATE, `${parts.prefix}/approvals/${id}`, Buffer.alloc(0))
-    } catch (error) {
-      trouble('ApprovalUncleared', `The topic of approval ${id} could not be cleared: ${reasonOf(error)}`)
-    }
-  }
-
-  const announce = (type: string, { view }: OpenApproval, by: string, more: Record<string, unknown> = {}): void => {
-    const { id, commandId, device, intent, hazard, effect, needed, given, expiresAt } = view
-    try {
-      const event = {
-        type,
-        at: iso(clock.now()),
-        by,
-        approval: id,
-        commandId,
-        device,
-        intent,
-        hazard,
-        effect,
-        needed,
-        given: given.length,
-        expiresAt,
-        ...more,
-      }
-      bus.publish(GATE, message('safety/events/{event}', { event: randomUUID() }, event), { correlation: commandId })
-    } catch (error) {
-      trouble('ApprovalUnannounced', `${type} of ${id} could not be published: ${reasonOf(error)}`)
-    }
-  }
-
-  /** Writes within the time there is. False when nobody knows whether it is written. */
-  const written = async (work: Promise<unknown>): Promise<boolean> =>
-    (await within(
-      recordMs,
-      work.then(() => true),
-      wait,
-    ).catch((error: unknown) => {
-      trouble('ApprovalUnrecorded', `An approval could not be recorded: ${reasonOf(error)}. Check the database.`)
-      return false
-    })) === true
-
-  const recordEnd = async ({ view }: OpenApproval, why: string, by: string): Promise<void> => {
-    await written(
-      db
-        .updateTable('approvals')
-        .set({
-          status: view.status,
-          body: JSON.stringify(view),
-          decided_at: clock.now(),
-          decided_by: by,
-          why: why.slice(0, 500),
-        })
-        .where('id', '=', view.id)
-        .execute(),
-    )
-  }
 
   /** Ends it, at once and for good; what is written and published follows. Undefined when it had ended before. */
   const end = (
@@ -186,7 +91,7 @@ export const openBook = (parts: BookParts) => {
     health.metrics.count('gate_approvals_total', 'Approvals that ended', { status })
     const told = parts.ended(approval, status, why, by)
     // Behind an answer that is being written just now, so that this one stands in the table.
-    approval.turn = approval.turn.then(() => recordEnd(approval, why, by)).catch(() => {})
+    approval.turn = approval.turn.then(() => records.end(approval.view, why, by)).catch(() => {})
     publish(approval)
     clear(approval.view.id)
     announce(`approval.${status}`, approval, by, { why })
@@ -243,7 +148,7 @@ export const openBook = (parts: BookParts) => {
     const approval = opened(question, clock.now())
     // Counted from here on, so that many at once do not pass the bound together.
     open.set(approval.view.id, approval)
-    const recorded = await written(db.insertInto('approvals').values(rowOf(approval)).execute())
+    const recorded = await records.add(approval)
     if (approval.ended !== undefined || over)
       return { ok: false, http: 409, why: 'The question was withdrawn while it was asked.' }
     if (!recorded) {
@@ -277,12 +182,12 @@ export const openBook = (parts: BookParts) => {
   const find = async (who: string, id: string): Promise<OpenApproval> => {
     const found = open.get(id)
     if (found !== undefined) return found
-    const row = await db.selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst()
+    const row = await records.row(id)
     if (row === undefined) {
       note('approval.refused', { id, commandId: '', device: '', intent: '' }, who, { approval: id, why: 'unknown' }, id)
       throw new Missing(`This hub has no approval '${id}'. GET /api/approvals lists the open ones.`)
     }
-    const before = readable(row)
+    const before = records.readable(row)
     if (before === undefined) {
       note(
         'approval.refused',
@@ -318,19 +223,7 @@ export const openBook = (parts: BookParts) => {
     const given = [...view.given, { by, at: iso(clock.now()) }]
     const last = given.length >= view.needed
     const next: ApprovalView = { ...view, given, ...(last ? { status: 'approved' as const } : {}) }
-    const recorded = await written(
-      db
-        .updateTable('approvals')
-        .set({
-          body: JSON.stringify(next),
-          status: next.status,
-          decided_by: by,
-          ...(last ? { decided_at: clock.now() } : {}),
-        })
-        .where('id', '=', view.id)
-        .where('status', '=', 'pending')
-        .execute(),
-    )
+    const recorded = await records.yes(next, by)
     if (approval.ended !== undefined)
       throw new Recoverable('GONE', `Approval ${view.id} has ended meanwhile: ${approval.ended}. Ask again.`, {
         status: approval.ended,
@@ -407,6 +300,13 @@ export const openBook = (parts: BookParts) => {
     return turn
   }
 
+  /** Takes up one that an earlier run left open; one whose time is over ends now. */
+  const resume = (approval: OpenApproval): void => {
+    take(approval)
+    if (clock.now() >= Date.parse(approval.view.expiresAt)) expire(approval)
+    else publish(approval)
+  }
+
   return {
     ask,
     answer,
@@ -426,69 +326,27 @@ export const openBook = (parts: BookParts) => {
       return approval.view
     },
     /** Open ones, oldest first; with `all` every one in the table, newest first. */
-    async list({
+    list: async ({
       all = false,
-      limit = 100,
-      before,
+      ...page
     }: {
       all?: boolean
       limit?: number
       before?: number | undefined
-    }): Promise<(ApprovalView & { decidedAt?: string; decidedBy?: string; why?: string })[]> {
-      if (!all) return [...open.values()].map(({ view }) => view)
-      let query = db
-        .selectFrom('approvals')
-        .selectAll()
-        .orderBy('requested_at', 'desc')
-        .orderBy('id')
-        .limit(Math.min(limit, MOST_LISTED))
-      if (before !== undefined) query = query.where('requested_at', '<', before)
-      return (await query.execute()).flatMap((row) => {
-        const view = (open.get(row.id) ?? readable(row))?.view
-        if (view === undefined) return []
-        const decided = { decidedAt: iso(Number(row.decided_at)), decidedBy: row.decided_by, why: row.why }
-        return [{ ...view, ...(Number(row.decided_at) > 0 ? decided : {}) }]
-      })
-    },
-    /** The approval of a command as an earlier run left it; `unreadable` when its row is not as the gate writes it. */
-    async of(commandId: string): Promise<OpenApproval | 'unreadable' | undefined> {
-      const row = await db.selectFrom('approvals').selectAll().where('command_id', '=', commandId).executeTakeFirst()
-      return row && (readable(row) ?? 'unreadable')
-    },
-    /** Those about a release that an earlier run left open. */
-    async releases(): Promise<OpenApproval[]> {
-      const rows = await db
-        .selectFrom('approvals')
-        .selectAll()
-        .where('about', '=', 'resume')
-        .where('status', '=', 'pending')
-        .execute()
-      return rows.flatMap((row) => readable(row) ?? [])
-    },
-    /** Takes up one that an earlier run left open; one whose time is over ends now. */
-    resume(approval: OpenApproval): void {
-      if (clock.now() >= Date.parse(approval.view.expiresAt)) {
-        open.set(approval.view.id, approval)
-        expire(approval)
-        return
+    }): Promise<Listed[]> =>
+      all ? records.list(page, (id) => open.get(id)) : [...open.values()].map(({ view }) => view),
+    of: records.of,
+    resume,
+    /** After all commands of an earlier run are taken up: takes up releases, ends what no command waits for, clears what is over. */
+    async settle(): Promise<void> {
+      for (const approval of await records.pending()) {
+        if (open.has(approval.view.id)) continue
+        if (approval.about === 'resume') resume(approval)
+        else await records.end({ ...approval.view, status: 'cancelled' }, 'its command has ended', 'gate')
       }
-      take(approval)
-      publish(approval)
+      tidy((id) => open.has(id))
     },
-    /** Clears retained topics of approvals that are not open any more. */
-    tidy(): void {
-      for (const { topic } of bus.retained(`${parts.prefix}/approvals/+`)) {
-        const id = topic.slice(topic.lastIndexOf('/') + 1)
-        if (!open.has(id)) clear(id)
-      }
-    },
-    async prune(): Promise<void> {
-      await db
-        .deleteFrom('approvals')
-        .where('status', '!=', 'pending')
-        .where('requested_at', '<', clock.now() - KEEP_MS)
-        .execute()
-    },
+    prune: records.prune,
     get open() {
       return open.size
     },

@@ -315,10 +315,7 @@ export const openApprovals = async (parts: ApprovalsParts) => {
       return true
     },
     /** After all commands are taken up. */
-    async restored(): Promise<void> {
-      for (const approval of await book.releases()) book.resume(approval)
-      book.tidy()
-    },
+    restored: (): Promise<void> => book.settle(),
     announce,
     async close(): Promise<void> {
       offLook()
