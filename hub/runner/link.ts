@@ -72,10 +72,10 @@ export interface Resume extends Begun {
 }
 
 export interface Link {
-  /** The first process; resolves when `up` has returned, or when the first try has failed. */
+  /** Starts the first process; resolves when `up` has returned, or when the first try has failed. */
   start(): Promise<void>
   offer(envelope: Envelope): void
-  /** Loads a flow's file in the process. Rejects with Unloadable, or with Recoverable when the process is gone. */
+  /** Loads a flow's file in the process. Rejects with Unloadable, or with Recoverable when the process is gone or has never been: then it is started, and `up` is called. */
   load(flow: number, order: LoadOrder): Promise<Loaded>
   /** Starts a loaded flow at the present position. Rejects with Recoverable when the process ends meanwhile. */
   begin(flow: number, inputs: readonly Input[], begin: Begin): Promise<void>

@@ -45,6 +45,8 @@ export const openLink = (options: LinkOptions): Link => {
   let perItemMs = 0.1
   let respawnTimer: NodeJS.Timeout | undefined
   let first: (() => void) | undefined
+  /** There is a process, or will be again. */
+  let begun = false
 
   const say = (control: Control): void => {
     child?.write(writer.u8(TO_CHILD.control).text(JSON.stringify(control)).take())
@@ -187,6 +189,7 @@ export const openLink = (options: LinkOptions): Link => {
 
   const launch = (): void => {
     if (closing) return
+    begun = true
     const { flowsDir, topicFiles, prefix } = options
     acknowledged = 0
     try {
@@ -254,6 +257,10 @@ export const openLink = (options: LinkOptions): Link => {
     },
 
     load(flow, order) {
+      if (!begun) {
+        launch()
+        throw new Recoverable('UNAVAILABLE', 'the process of flows is being started')
+      }
       here()
       return loads.load(flow, clock.stamp(), order)
     },

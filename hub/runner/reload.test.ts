@@ -33,6 +33,21 @@ const watched = (files: Record<string, string>, limits: Partial<RunnerLimits> = 
 const put = (bed: Testbed, name: string, text: string) => writeFile(path.join(bed.dir, name), text)
 const flowOf = (bed: Testbed, id: string) => bed.runner.flows().find((flow) => flow.id === id)
 
+test('without flows there is no process; the first files that come start one', { timeout: 60_000 }, async () => {
+  const bed = await watched({})
+  expect(bed.runner.process().pid).toBeUndefined()
+  expect(bed.health.get('flows')?.word).toBe('healthy')
+  say(bed, 0)
+  await Promise.all([put(bed, 'counter.ts', counter(1)), put(bed, 'other.ts', counter(2))])
+  await bed.until(() => ['counter', 'other'].every((id) => flowOf(bed, id)?.status === 'running'))
+  expect(bed.runner.process().pid).toBeGreaterThan(0)
+  expect(bed.notes.filter(({ kind }) => kind === 'flow-start')).toHaveLength(2)
+  say(bed, 1)
+  await bed.until(() => counts(bed).length === 2)
+  expect(counts(bed).map(({ n }) => n)).toEqual([1, 1])
+  expect(bed.runner.process().restarts).toBe(0)
+})
+
 test(
   'a threshold is changed at a thousand messages a second: none lost, none twice, the count goes on',
   { timeout: 60_000 },

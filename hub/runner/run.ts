@@ -35,7 +35,7 @@ const DELAY_EVERY = 8
 const MARKED_MS = 60_000
 const TICK_MS = 1000
 
-/** Starts the process of flows and every flow of the folder. A flow that does not load hinders nobody; nothing here rejects for one. */
+/** Starts every flow of the folder, in a process of their own if there is one. A flow that does not load hinders nobody; nothing here rejects for one. */
 export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
   const { bus, journal, clock, log, health } = parts
   const limits = { ...DEFAULT_LIMITS, ...parts.limits }
@@ -260,7 +260,9 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     if (performance.now() - lastDeath > MARKED_MS) link.markAll(false)
   }, TICK_MS)
   tick.unref()
-  await link.start()
+  // Without flows there is no process: the first file that comes starts it.
+  if (crew.flows.size > 0) await link.start()
+  else health.set('flows', 'healthy')
   reload.watch()
 
   return {
