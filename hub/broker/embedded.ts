@@ -171,7 +171,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
     if (link.peer) link.peer.dropped++
   })
 
-  const watch = watchClients({ engine, limits, clock, counts, warn })
+  const watch = watchClients({ engine, limits, clock, counts, warn, log })
   const store = { engine, persistence, owners }
   const purge = async (clientId: string): Promise<void> => {
     // A connection that is just logging in is not among the clients yet.

@@ -11,11 +11,11 @@ const CUT_AFTER_MS = 1000
 export const isFormOf = (clientId: string, id: string): boolean => id === clientId || id.startsWith(`${clientId}-`)
 
 /** Ends a connection. Its session stays, and its will is published. Resolves when it is closed. */
-export const hangUp = (link: Link): Promise<void> =>
+export const hangUp = (link: Link, reasonCode = ADMINISTRATIVE): Promise<void> =>
   new Promise((resolve) => {
     // A client that does not read would hold up its own DISCONNECT.
     const cut = setTimeout(() => link.conn.destroy(), CUT_AFTER_MS)
-    link.disconnect({ reasonCode: ADMINISTRATIVE }, () => {
+    link.disconnect({ reasonCode }, () => {
       clearTimeout(cut)
       resolve()
     })

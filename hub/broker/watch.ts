@@ -1,13 +1,17 @@
-// Looks at every client once a second and cuts those that stopped reading, or wait for a journal that does not answer.
+// Looks at every client once a second and cuts those that stopped reading, wait for a journal that does not answer, or whose token has ended.
 import type { Clock } from '../clock.ts'
+import type { Log } from '../health/report.ts'
 import type { BrokerCounters } from './broker.ts'
 import type { Engine, Link, Peer } from './engine.ts'
 import type { BrokerLimits } from './limits.ts'
+import { hangUp } from './purge.ts'
 import type { QuietWarn } from './quiet.ts'
 
 const EVERY_MS = 1000
 /** Remembered rights are looked up again after so many rounds. */
 const FORGET_ROUNDS = 10
+/** MQTT 5: maximum connect time [3.14.2.1]. */
+const TIME_IS_UP = 0xa0
 
 interface Parts {
   engine: Engine
@@ -15,10 +19,12 @@ interface Parts {
   clock: Clock
   counts: BrokerCounters
   warn: QuietWarn
+  log: Log
 }
 
-export const watchClients = ({ engine, limits, clock, counts, warn }: Parts): { stop(): void } => {
+export const watchClients = ({ engine, limits, clock, counts, warn, log }: Parts): { stop(): void } => {
   let round = 0
+  const ending = new WeakSet<Link>()
   const look = (link: Link, peer: Peer, now: number) => {
     const unsent = link.conn.writableLength
     if (unsent <= limits.unsentSoft) peer.slowSince = 0
@@ -32,6 +38,13 @@ export const watchClients = ({ engine, limits, clock, counts, warn }: Parts): { 
     if (peer.waiting > 0 && now - peer.waitingSince >= limits.commitTimeout) {
       warn('mqtt-not-committed', peer.origin, { origin: peer.origin, clientId: link.id, waiting: peer.waiting })
       link.conn.destroy()
+    }
+    // The session stays, for whoever comes back with a new token.
+    const ends = peer.principal?.expiresAt
+    if (ends !== undefined && now >= ends && !ending.has(link)) {
+      ending.add(link)
+      log.info('mqtt-token-ended', { origin: peer.origin, clientId: link.id })
+      void hangUp(link, TIME_IS_UP)
     }
     if (round === 0) peer.readable = undefined
   }
