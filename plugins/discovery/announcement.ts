@@ -35,8 +35,22 @@ export interface Bounds {
   components: number
 }
 
+export type RefusalType =
+  | 'AnnouncementRefused'
+  | 'AnnouncementTooLarge'
+  | 'AnnouncementTooFast'
+  | 'ForeignIdentity'
+  | 'ForeignTopic'
+  | 'TopicTaken'
+
 /** Why an announcement is refused. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  readonly type: RefusalType
+  constructor(message: string, type: RefusalType = 'AnnouncementRefused') {
+    super(message)
+    this.type = type
+  }
+}
 
 const MAX_DEPTH = 10
 const MAX_KEYS = 200
@@ -46,9 +60,9 @@ const MAX_IDENTIFIERS = 16
 /** Walks no deeper and no wider than the bounds. `__proto__` and the like are names nobody uses in good faith. */
 const check = (value: unknown, depth = 0): void => {
   if (typeof value === 'string' && value.length > MAX_STRING)
-    throw new Refused(`it holds a text of more than ${MAX_STRING} characters`)
+    throw new Refused(`it holds a text of more than ${MAX_STRING} characters`, 'AnnouncementTooLarge')
   if (typeof value !== 'object' || value === null) return
-  if (depth >= MAX_DEPTH) throw new Refused(`it nests deeper than ${MAX_DEPTH} levels`)
+  if (depth >= MAX_DEPTH) throw new Refused(`it nests deeper than ${MAX_DEPTH} levels`, 'AnnouncementTooLarge')
   for (const name of Object.keys(value))
     if (name === '__proto__' || name === 'constructor' || name === 'prototype')
       throw new Refused(`it holds the name '${name}'`)
@@ -96,7 +110,8 @@ const identifiersOf = (device: Fields): string[] => {
     return name === undefined || text === undefined ? undefined : `${name}:${plainAddress(text)}`
   })
   const all = [...named, ...connected].filter((id) => id !== undefined)
-  if (all.length > MAX_IDENTIFIERS) throw new Refused(`it names more than ${MAX_IDENTIFIERS} identifiers`)
+  if (all.length > MAX_IDENTIFIERS)
+    throw new Refused(`it names more than ${MAX_IDENTIFIERS} identifiers`, 'AnnouncementTooLarge')
   return [...new Set(all)]
 }
 
@@ -156,7 +171,10 @@ const componentsOf = (payload: Fields, base: unknown, bounds: Bounds): Announced
   if (given === undefined) throw new Refused('it has no components')
   const names = Object.keys(given)
   if (names.length > bounds.components)
-    throw new Refused(`it has ${names.length} components; at most ${bounds.components} are taken`)
+    throw new Refused(
+      `it has ${names.length} components; at most ${bounds.components} are taken`,
+      'AnnouncementTooLarge',
+    )
   const shared = Object.fromEntries(
     SHARED.filter((name) => payload[name] !== undefined).map((name) => [name, payload[name]]),
   )
@@ -179,7 +197,8 @@ export const readAnnouncement = (
   single: { platform: string; key: string } | undefined,
   bounds: Bounds,
 ): Announcement | undefined => {
-  if (bytes.length > bounds.bytes) throw new Refused(`it has ${bytes.length} bytes; at most ${bounds.bytes} are taken`)
+  if (bytes.length > bounds.bytes)
+    throw new Refused(`it has ${bytes.length} bytes; at most ${bounds.bytes} are taken`, 'AnnouncementTooLarge')
   let parsed: unknown
   try {
     parsed = JSON.parse(bytes.toString('utf8'))
@@ -197,7 +216,8 @@ export const readAnnouncement = (
     if (device.identifiers.length === 0) throw new Refused('its device names no identifiers and no connections')
     return { device, components: componentsOf(payload, base, bounds) }
   }
-  if (Object.keys(payload).length > MAX_KEYS) throw new Refused(`it has more than ${MAX_KEYS} fields`)
+  if (Object.keys(payload).length > MAX_KEYS)
+    throw new Refused(`it has more than ${MAX_KEYS} fields`, 'AnnouncementTooLarge')
   const { device: _, origin: __, '~': ___, ...fields } = payload
   return { device, components: [{ ...single, fields: rebased(fields, base) }] }
 }

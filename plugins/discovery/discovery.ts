@@ -172,13 +172,14 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const { topic, origin, payload } = said
     const old = entries.get(topic)
     if (old?.payload.equals(payload) === true && found.form !== 'tasmota') return
-    if (!mayPublish(origin, topic)) throw new Refused(`${origin} has no right to publish there any more`)
+    if (!mayPublish(origin, topic))
+      throw new Refused(`${origin} has no right to publish there any more`, 'ForeignTopic')
     const announcement = read(found, said)
     if (announcement === undefined) return
     const named = announcement.device.identifiers
     const identifiers = named.length > 0 ? named : [`topic:${topic}`]
     const foreign = identities.foreign(identifiers, origin)
-    if (foreign !== undefined) throw new Refused(`the device is announced by ${foreign} already`)
+    if (foreign !== undefined) throw new Refused(`the device is announced by ${foreign} already`, 'ForeignIdentity')
     const known = identities.find(identifiers)
     const entities = announcement.components.map(({ key, platform, fields }): Entity => ({
       key,
@@ -197,11 +198,14 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const others = [...(there?.entries.values() ?? [])].filter((entry) => entry.topic !== topic)
     const total = others.reduce((sum, entry) => sum + entry.entities.length, entities.length)
     if (total > most.components)
-      throw new Refused(`its device has ${total} components; at most ${most.components} are taken`)
+      throw new Refused(
+        `its device has ${total} components; at most ${most.components} are taken`,
+        'AnnouncementTooLarge',
+      )
     if (known === undefined) {
       if (identities.count(origin) >= most.devices || byIdentity.size >= MAX_DEVICES)
-        throw new Refused(`it has ${most.devices} devices already, or the hub ${MAX_DEVICES}`)
-      if (!pace.newDevice(origin)) throw new Refused('it announces new devices too fast')
+        throw new Refused(`it has ${most.devices} devices already, or the hub ${MAX_DEVICES}`, 'AnnouncementTooLarge')
+      if (!pace.newDevice(origin)) throw new Refused('it announces new devices too fast', 'AnnouncementTooFast')
     }
     if (announcement.components.length === 0) {
       if (old !== undefined) remove(old)
@@ -228,11 +232,16 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const old = entries.get(topic)
     if (origin.startsWith('plugin:') || (isOutside(origin) && !parts.outside)) return
     if (old !== undefined && old.origin !== origin) {
-      refusals.refuse({ origin, topic, reason: `this record is ${old.origin}'s`, about: 'record' })
+      refusals.refuse({ origin, topic, reason: `this record is ${old.origin}'s`, type: 'ForeignIdentity' })
       return
     }
     if (!pace.announcement(origin)) {
-      refusals.refuse({ origin, topic, reason: 'it announces too fast; announce it again later', about: 'pace' })
+      refusals.refuse({
+        origin,
+        topic,
+        reason: 'it announces too fast; announce it again later',
+        type: 'AnnouncementTooFast',
+      })
       return
     }
     if (payload.length === 0) {
@@ -245,7 +254,13 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       if (error instanceof OwnDevice) return
       // What stood there is replaced by what was refused, so it stands no more.
       if (old !== undefined && entries.get(topic) === old) remove(old)
-      refusals.refuse({ origin, topic, reason: error instanceof Refused ? error.message : reasonOf(error) })
+      refusals.refuse({
+        origin,
+        topic,
+        ...(error instanceof Refused
+          ? { reason: error.message, type: error.type }
+          : { reason: reasonOf(error), type: 'AnnouncementRefused' }),
+      })
     }
   }
 
@@ -340,7 +355,11 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   const queue = (said: NativeMessage): void => {
     if (discoveryTopic(said.topic, prefix) === undefined) return
     if (waiting.size >= MAX_WAITING && !waiting.has(said.topic)) {
-      refusals.refuse({ ...said, reason: 'too many announcements wait; announce it again later', about: 'pace' })
+      refusals.refuse({
+        ...said,
+        reason: 'too many announcements wait; announce it again later',
+        type: 'AnnouncementTooFast',
+      })
       return
     }
     // Another's word on the same record does not displace the owner's before it was looked at.

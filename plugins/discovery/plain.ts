@@ -233,7 +233,7 @@ const update: Maker = (read) => ({
 })
 
 const isShort = (value: unknown): boolean =>
-  value === null || typeof value === 'number' || (typeof value === 'string' && value.length <= 200)
+  value === null || typeof value === 'number' || (typeof value === 'string' && value !== '' && value.length <= 200)
 
 const jsonOf = (said: string): Record<string, unknown> | undefined => {
   if (!said.startsWith('{')) return undefined

@@ -47,13 +47,15 @@ export const assertOwn = (
   if (bad !== undefined) throw new Refused(`${quoted(bad)} is no topic of a device`)
   const may = (what: 'publish' | 'hear', topic: string): boolean => isOutside(origin) || native.may(origin, what, topic)
   for (const topic of commands) {
-    if (reads.has(topic)) throw new Refused(`${quoted(topic)} is both its command topic and where it says how it is`)
-    if (isReserved(topic, prefix)) throw new Refused(`${quoted(topic)} is no command topic`)
-    if (isRead(topic)) throw new Refused(`${quoted(topic)} is where a device says how it is, and no command topic`)
-    if (!may('hear', topic)) throw new Refused(`${origin} has no right to hear ${quoted(topic)}`)
+    if (reads.has(topic))
+      throw new Refused(`${quoted(topic)} is both its command topic and where it says how it is`, 'TopicTaken')
+    if (isReserved(topic, prefix)) throw new Refused(`${quoted(topic)} is no command topic`, 'TopicTaken')
+    if (isRead(topic))
+      throw new Refused(`${quoted(topic)} is where a device says how it is, and no command topic`, 'TopicTaken')
+    if (!may('hear', topic)) throw new Refused(`${origin} has no right to hear ${quoted(topic)}`, 'ForeignTopic')
   }
   for (const topic of reads) {
-    if (isCommand(topic)) throw new Refused(`${quoted(topic)} is a command topic of a device`)
-    if (!may('publish', topic)) throw new Refused(`${origin} has no right to publish ${quoted(topic)}`)
+    if (isCommand(topic)) throw new Refused(`${quoted(topic)} is a command topic of a device`, 'TopicTaken')
+    if (!may('publish', topic)) throw new Refused(`${origin} has no right to publish ${quoted(topic)}`, 'ForeignTopic')
   }
 }

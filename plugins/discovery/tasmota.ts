@@ -49,7 +49,7 @@ const UNITS: Readonly<Record<string, readonly [unit: string, kind: string]>> = {
 }
 
 const parsed = (bytes: Buffer): unknown => {
-  if (bytes.length > 65_536) throw new Refused('its record has more than 65536 bytes')
+  if (bytes.length > 65_536) throw new Refused('its record has more than 65536 bytes', 'AnnouncementTooLarge')
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch {

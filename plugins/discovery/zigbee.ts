@@ -7,9 +7,9 @@ import type { Entity } from './mirror.ts'
 const Event = z.looseObject({
   type: z.enum(['device_joined', 'device_leave', 'device_announce', 'device_interview']),
   data: z.looseObject({
-    friendly_name: z.unknown(),
-    ieee_address: z.unknown(),
-    status: z.unknown(),
+    friendly_name: z.unknown().optional(),
+    ieee_address: z.unknown().optional(),
+    status: z.unknown().optional(),
   }),
 })
 const Renamed = z.looseObject({
