@@ -1,4 +1,4 @@
-// The commands: start (the default), doctor, health, audit, acl, replay, record, types. What they print is for people; what the hub logs is for machines.
+// The commands: start (the default), doctor, health, audit, acl, keys, replay, record, types. What they print is for people; what the hub logs is for machines.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -28,12 +28,13 @@ export const run = async (args: readonly string[]): Promise<void> => {
     else if (command === 'health') process.exitCode = await health(readConfig())
     else if (command === 'audit') process.exitCode = await audit(readConfig(), rest)
     else if (command === 'acl') await acl(readConfig())
+    else if (command === 'keys') process.exitCode = await keys(readConfig(), rest)
     else if (command === 'replay') process.exitCode = await replay(rest, readConfig())
     else if (command === 'record') process.exitCode = await record(rest, readConfig())
     else if (command === 'types') await types(readConfig())
     else
       throw new Fatal(
-        `There is no command '${command}'. There are: start, doctor, health, audit, acl, replay, record, types.`,
+        `There is no command '${command}'. There are: start, doctor, health, audit, acl, keys, replay, record, types.`,
       )
   } catch (error) {
     process.stderr.write(
@@ -94,6 +95,11 @@ const acl = async (config: Config): Promise<void> => {
   } finally {
     await store.close()
   }
+}
+
+const keys = async ({ DATA_DIR: dataDir }: Config, args: readonly string[]): Promise<number> => {
+  const { wallClock } = await import('./clock.ts')
+  return (await import('./access/keys-cli.ts')).keysCommand(args, { dataDir, clock: wallClock(), say })
 }
 
 const audit = async (config: Config, args: readonly string[]): Promise<number> => {

@@ -29,7 +29,9 @@ const hub = async (settings: Record<string, IssuerSettings>) => {
   const store = await openStore({ file: join(dir, 'hub.db'), log: silent })
   const clock = movableClock()
   const health = openHealth({ clock, log: silent })
-  const issuers = Object.entries(settings).map(([id, one]) => openIssuer({ id, settings: one, clock, log: silent, health }))
+  const issuers = Object.entries(settings).map(([id, one]) =>
+    openIssuer({ id, settings: one, clock, log: silent, health }),
+  )
   const it = await rig(store, { clock, issuers })
   onTestFinished(async () => {
     await it.access.close()
@@ -57,7 +59,12 @@ test('a token the issuer gave is taken by the API and over MQTT, and names the s
   at.groups = { ada: ['hub-admins', 'chess'], bob: ['makers'], eve: ['chess'] }
   const { access, notes } = await hub({ sso: at.settings() })
   const ada = await tokensOf(at, 'ada', BACK)
-  expect(await access.verify(ada.access)).toEqual({ kind: 'person', id: 'sso.ada', roles: ['admin'], clientId: 'ui.sso.ada' })
+  expect(await access.verify(ada.access)).toEqual({
+    kind: 'person',
+    id: 'sso.ada',
+    roles: ['admin'],
+    clientId: 'ui.sso.ada',
+  })
   expect((await access.verify(ada.access)).id).toBe('sso.ada')
   const bob = await tokensOf(at, 'bob', BACK)
   expect((await access.verify(bob.access)).roles).toEqual(['operator', 'engineer'])
@@ -74,7 +81,10 @@ test('a token the issuer gave is taken by the API and over MQTT, and names the s
     ['sso.ada', true],
     ['sso.bob', true],
   ])
-  expect(notes.map(([event, , subject]) => `${event} ${subject}`)).toEqual(['person.made sso.ada', 'person.made sso.bob'])
+  expect(notes.map(([event, , subject]) => `${event} ${subject}`)).toEqual([
+    'person.made sso.ada',
+    'person.made sso.bob',
+  ])
   // Only admins with a password count: an issuer that is away must not leave the hub without one.
   expect(access.claimed).toBe(false)
 })
@@ -86,7 +96,8 @@ test('tokens that are not for this hub, of this issuer, of this time, or not sig
   const good = await signer.sign(claims(at))
   expect((await access.verify(good)).id).toMatch(/^sso\./)
   const pem = await exportSPKI(await asKey(signer))
-  const hs = (secret: Uint8Array) => new SignJWT(claims(at)).setProtectedHeader({ alg: 'HS256', kid: 'one' }).sign(secret)
+  const hs = (secret: Uint8Array) =>
+    new SignJWT(claims(at)).setProtectedHeader({ alg: 'HS256', kid: 'one' }).sign(secret)
   const [head = '', body = '', signature = ''] = good.split('.')
   const changed = Buffer.from(JSON.stringify({ ...claims(at), sub: 'root' })).toString('base64url')
   const now = Math.floor(Date.now() / 1000)
@@ -137,7 +148,9 @@ test('without an audience only the browser is let in, and another application ca
   await expect(closed.access.verify(await key(one).sign(claims(at)))).rejects.toThrow(/no audience is configured/)
   const { access } = await hub({ sso: at.settings({ authorizedParties: ['hub'] }) })
   await access.verify(await key(one).sign({ ...claims(at), azp: 'hub' }))
-  await expect(access.verify(await key(one).sign({ ...claims(at), azp: 'game' }))).rejects.toThrow(/another application/)
+  await expect(access.verify(await key(one).sign({ ...claims(at), azp: 'game' }))).rejects.toThrow(
+    /another application/,
+  )
   await expect(access.verify(await key(one).sign(claims(at)))).rejects.toThrow(/another application/)
 })
 
@@ -155,10 +168,12 @@ test('a new key of the issuer is fetched once; made-up ones cost a call every ha
   clock.pass(31)
   await Promise.all([sign(two), sign(two), sign(one)].map(async (token) => access.verify(await token)))
   expect(jwks()).toBe(2)
-  for (let i = 0; i < 20; i++) await expect(access.verify(await sign(one, `made-up-${i}`))).rejects.toThrow(Unauthenticated)
+  for (let i = 0; i < 20; i++)
+    await expect(access.verify(await sign(one, `made-up-${i}`))).rejects.toThrow(Unauthenticated)
   expect(jwks()).toBe(2)
   clock.pass(31)
-  for (let i = 0; i < 20; i++) await expect(access.verify(await sign(one, `made-up-${i}`))).rejects.toThrow(Unauthenticated)
+  for (let i = 0; i < 20; i++)
+    await expect(access.verify(await sign(one, `made-up-${i}`))).rejects.toThrow(Unauthenticated)
   expect(jwks()).toBe(3)
   // A key the issuer withdrew is not believed once the keys are fetched again.
   at.useKeys(key(two))
@@ -195,7 +210,9 @@ test('an issuer that never answered: a clear refusal, in time, and the next try 
   at.fault = 'silent'
   const { access, clock } = await hub({ sso: at.settings() })
   const began = performance.now()
-  await expect(access.verify(await key(one).sign(claims(at)))).rejects.toThrow(/keys of the issuer cannot be fetched.*no answer in/)
+  await expect(access.verify(await key(one).sign(claims(at)))).rejects.toThrow(
+    /keys of the issuer cannot be fetched.*no answer in/,
+  )
   expect(performance.now() - began).toBeLessThan(4500)
   const calls = at.calls.length
   await expect(access.verify(await key(one).sign(claims(at)))).rejects.toThrow(Unauthenticated)
@@ -233,10 +250,15 @@ test('two issuers: the same subject is two people, and a name there is no name h
   const [first, second] = [await issuer(), await testIssuer(key(two))]
   const { access } = await hub({
     sso: first.settings(),
-    clerk: second.settings({ roles: { claim: 'https://millrace/roles', map: { boss: 'admin' } }, usernameClaim: 'email' }),
+    clerk: second.settings({
+      roles: { claim: 'https://millrace/roles', map: { boss: 'admin' } },
+      usernameClaim: 'email',
+    }),
   })
   await access.addPerson({ username: 'ada', password: PASSWORD, roles: ['admin'] })
-  const here = await access.verify(await key(one).sign({ ...claims(first), preferred_username: 'ada', email: 'ada@x.example' }))
+  const here = await access.verify(
+    await key(one).sign({ ...claims(first), preferred_username: 'ada', email: 'ada@x.example' }),
+  )
   const there = await access.verify(
     await key(two).sign({ ...claims(second), email: 'ada@x.example', 'https://millrace/roles': 'boss' }),
   )
