@@ -1,5 +1,8 @@
 // The app: who is signed in, which page is shown.
 import { useCallback, useEffect, useMemo, useState } from 'react'
+import { ApprovalPage, ApprovalsPage } from './approvals/page.tsx'
+import { idOfPath } from './approvals/path.ts'
+import { AuditPage } from './audit/page.tsx'
 import { hubApi } from './api/client.ts'
 import { Problem, sentence } from './api/problem.ts'
 import { forgetSession, keepSession, keptSession, safeReturn, type Session } from './api/session.ts'
@@ -12,8 +15,10 @@ import { HealthParts } from './health/health.tsx'
 import { FlowPage } from './flow/detail/page.tsx'
 import { FlowsPage } from './flow/page.tsx'
 import { flowOfPath } from './flow/path.ts'
+import { DevicePage } from './devices/device-page.tsx'
+import { DevicesPage } from './devices/page.tsx'
 import { words } from './devices/value.ts'
-import { JarvisProvider } from './live/jarvis.tsx'
+import { JarvisProvider, useJarvisContext, useTopics } from './live/jarvis.tsx'
 import { Messages } from './messages/list.tsx'
 import { Claim } from './pages/claim.tsx'
 import { Door } from './pages/door.tsx'
@@ -25,7 +30,8 @@ import { useWallTheme } from './pages/theme.ts'
 import { Wall } from './pages/wall.tsx'
 import { ReplayPage } from './replay/page.tsx'
 import { Requests } from './requests/list.tsx'
-import { useTopics } from './live/jarvis.tsx'
+import { ownConversation } from './talk/conversation.ts'
+import { TalkPage } from './talk/page.tsx'
 
 const ENDED = 'Your session has ended. Sign in again and you are back where you were.'
 const RETRY_MS = 5000
@@ -60,20 +66,39 @@ const flowPage = (path: string): { title: string; page: React.ReactNode } | unde
     : { title: 'Replay', page: <ReplayPage key={id} id={id} /> }
 }
 
+/** The page of one approval, device or conversation; undefined where the path is none. */
+const onePage = (path: string): { title: React.ReactNode; page: React.ReactNode } | undefined => {
+  const [approval, device, talk] = ['approvals', 'devices', 'talk'].map((root) => idOfPath(path, root))
+  if (approval !== undefined) return { title: 'Approval', page: <ApprovalPage key={approval} id={approval} /> }
+  if (device !== undefined) return { title: <DeviceName id={device} />, page: <DevicePage key={device} id={device} /> }
+  if (talk !== undefined) return { title: 'Talk', page: <TalkPage key={talk} id={talk} /> }
+  return undefined
+}
+
+const DeviceName = ({ id }: { id: string }) => useJarvisContext().workshop.devices.get(id)?.name ?? id
+
+/** Without a name it is one's own conversation. */
+const OwnTalk = () => <TalkPage id={ownConversation(useJarvisContext().me.id)} />
+
 const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
   const wall = path === '/wall' || path.startsWith('/wall/')
   useWallTheme(wall)
   if (wall) return <Wall />
-  const pages: Record<string, { title: string; page: React.ReactNode }> = {
+  const pages: Record<string, { title: React.ReactNode; page: React.ReactNode }> = {
     '/': { title: 'Now', page: <Now /> },
     '/dashboard': { title: 'Now', page: <Now /> },
+    '/approvals': { title: 'Approvals', page: <ApprovalsPage /> },
+    '/devices': { title: 'Devices', page: <DevicesPage /> },
+    '/talk': { title: 'Talk', page: <OwnTalk /> },
+    '/audit': { title: 'Audit', page: <AuditPage /> },
     '/requests': { title: 'Requests', page: <RequestsPage /> },
     '/messages': { title: 'Messages', page: <Messages /> },
     '/flows': { title: 'Flows', page: <FlowsPage /> },
     '/hub': { title: 'Health', page: <HealthPage /> },
   }
   const { title, page } = pages[path] ??
-    flowPage(path) ?? {
+    flowPage(path) ??
+    onePage(path) ?? {
       title: 'Not here',
       page: <Note tone="warn">There is no page at {path}. Choose one from the list of pages.</Note>,
     }

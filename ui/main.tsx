@@ -8,6 +8,7 @@ import './design/base.css'
 import './design/controls.css'
 import './design/pages.css'
 import './design/flow.css'
+import './design/people.css'
 import './design/wall.css'
 
 applyTheme()

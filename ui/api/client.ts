@@ -16,7 +16,18 @@ import {
   readStop,
   readToken,
 } from './read.ts'
+import {
+  readAnswered,
+  readApproval,
+  readSafety,
+  type Answered,
+  type ApprovalAnswer,
+  type ApprovalItem,
+  type Safety,
+} from './read-approval.ts'
+import { readAuditCheck, readAuditRow, type AuditCheck, type AuditQuery, type AuditRow } from './read-audit.ts'
 import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
+import { readTalk, type TalkAnswer } from './read-talk.ts'
 import { readReplay, readReplayId } from './read-replay.ts'
 import type {
   Claim,
@@ -36,6 +47,8 @@ import type {
 } from './types.ts'
 
 const DEADLINE_MS = 10_000
+/** For what walks through everything the hub has, such as the check of the audit. */
+const LONG_MS = 60_000
 
 export interface Caller {
   /** The bearer token, if somebody is signed in. */
@@ -61,10 +74,29 @@ export interface Hub {
   flows(): Promise<FlowItem[]>
   commands(): Promise<CommandItem[]>
   health(): Promise<HealthItem>
-  journal(query: { topic?: string; since?: number; limit?: number }): Promise<JournalItem[]>
+  /** Newest first; `since` and `until` in ms since 1970 by the hub's clock. */
+  journal(query: { topic?: string; since?: number; until?: number; limit?: number }): Promise<JournalItem[]>
   why(seq: number): Promise<JournalItem[]>
   command(device: string, intent: string, payload?: Record<string, unknown>): Promise<Dispatched>
   stop(reason: string): Promise<StopAnswer>
+  /** Takes a device out of the hub: its topics, its owner, the credentials issued for it. */
+  forgetDevice(id: string): Promise<void>
+  /** Requests to one device, newest first. */
+  commandsOf(device: string): Promise<CommandItem[]>
+  /** Open approvals; with `all`, also those that ended, newest first, `before` an instant by the hub's clock. */
+  approvals(query?: { all?: boolean; before?: number; limit?: number }): Promise<ApprovalItem[]>
+  /** Answers an approval; a yes that does not count rejects with the hub's words. */
+  answer(answer: ApprovalAnswer): Promise<Answered>
+  /** Takes back what one asked for oneself. */
+  takeBack(approval: string): Promise<void>
+  safety(): Promise<Safety>
+  /** Asks for the release of the shop after a stop; the approval to be answered, or nothing when it is released. */
+  resume(): Promise<{ approval?: ApprovalItem }>
+  audit(query: AuditQuery): Promise<AuditRow[]>
+  /** Says a sentence to the assistant. */
+  query(conversationId: string, sentence: string): Promise<TalkAnswer>
+  /** Walks the whole chain of the audit. */
+  verifyAudit(): Promise<AuditCheck>
   flow(id: string): Promise<FlowDetail>
   /** Gives a flow these params; it starts anew with them. A value that does not fit rejects, naming the field. */
   flowParams(id: string, values: Record<string, unknown>): Promise<void>
@@ -109,7 +141,12 @@ export const hubApi = (caller: Caller): Hub => {
     let response: Response
     let text: string
     try {
-      response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(DEADLINE_MS), cache: 'no-store' })
+      response = await fetch(path, {
+        ...init,
+        headers,
+        signal: init.signal ?? AbortSignal.timeout(DEADLINE_MS),
+        cache: 'no-store',
+      })
       text = await response.text()
     } catch (error) {
       throw noAnswer(error)
@@ -139,10 +176,11 @@ export const hubApi = (caller: Caller): Hub => {
     flows: async () => readItems(await call('/api/flows'), readFlow),
     commands: async () => readItems(await call('/api/commands?limit=50'), readCommand),
     health: async () => shaped(readHealth(await call('/api/health')), '/api/health'),
-    journal: async ({ topic, since, limit = 50 }) => {
+    journal: async ({ topic, since, until, limit = 50 }) => {
       const query = new URLSearchParams({ order: 'newest', limit: String(limit) })
       if (topic !== undefined) query.set('topic', topic)
       if (since !== undefined) query.set('since', new Date(since).toISOString())
+      if (until !== undefined) query.set('until', new Date(until).toISOString())
       return readItems(await call(`/api/journal?${query.toString()}`), readMessage)
     },
     why: async (seq) => readItems(await call(`/api/journal/${seq}/why`), readJournalItem),
@@ -151,6 +189,40 @@ export const hubApi = (caller: Caller): Hub => {
       return shaped(readDispatched(await post(path, payload === undefined ? { intent } : { intent, payload })), path)
     },
     stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
+    forgetDevice: async (id) => void (await call(`/api/devices/${encodeURIComponent(id)}`, { method: 'DELETE' })),
+    commandsOf: async (device) => {
+      const query = new URLSearchParams({ device, limit: '50' })
+      return readItems(await call(`/api/commands?${query.toString()}`), readCommand)
+    },
+    approvals: async ({ all = false, before, limit = 100 } = {}) => {
+      const query = new URLSearchParams({ limit: String(limit), ...(all ? { all: '1' } : {}) })
+      if (before !== undefined) query.set('before', new Date(before).toISOString())
+      return readItems(await call(`/api/approvals?${query.toString()}`), readApproval)
+    },
+    answer: async (answer) =>
+      shaped(readAnswered(await post('/api/safety/hazards/approve', answer)), '/api/safety/hazards/approve'),
+    takeBack: async (id) => void (await post('/api/safety/hazards/cancel', { id })),
+    safety: async () => shaped(readSafety(await call('/api/safety')), '/api/safety'),
+    resume: async () => {
+      const answer = readAnswered(await post('/api/safety/resume', {}))
+      return answer?.approval === undefined ? {} : { approval: answer.approval }
+    },
+    audit: async ({ since, until, before, limit = 100, ...words }) => {
+      const query = new URLSearchParams({ limit: String(limit) })
+      for (const [name, value] of Object.entries(words)) if (value !== '') query.set(name, value)
+      if (since !== undefined) query.set('since', new Date(since).toISOString())
+      if (until !== undefined) query.set('until', new Date(until).toISOString())
+      if (before !== undefined) query.set('before', String(before))
+      return readItems(await call(`/api/audit?${query.toString()}`), readAuditRow)
+    },
+    query: async (conversationId, sentence) => {
+      const body = { conversationId, channel: 'text', input: { text: sentence } }
+      return shaped(readTalk(await post('/api/query', body)), '/api/query')
+    },
+    verifyAudit: async () => {
+      const path = '/api/audit/verify'
+      return shaped(readAuditCheck(await call(path, { signal: AbortSignal.timeout(LONG_MS) })), path)
+    },
     flow: async (id) => {
       const path = `/api/flows/${encodeURIComponent(id)}`
       return shaped(readFlowDetail(await call(path)), path)

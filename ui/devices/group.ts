@@ -21,3 +21,18 @@ export const byArea = (devices: Iterable<DeviceView>): Area[] => {
     .sort(([a], [b]) => Number(a === NO_AREA) - Number(b === NO_AREA) || a.localeCompare(b))
     .map(([name, list]) => ({ name, devices: list.sort(byName) }))
 }
+
+/** The first `most` devices of areas in their order; areas without one of them are left out. */
+export const firstOf = (
+  areas: readonly Area[],
+  most: number,
+): { name: string; total: number; devices: DeviceView[] }[] => {
+  const before = (n: number): number => areas.slice(0, n).reduce((sum, { devices }) => sum + devices.length, 0)
+  return areas
+    .map(({ name, devices }, n) => ({
+      name,
+      total: devices.length,
+      devices: devices.slice(0, Math.max(0, most - before(n))),
+    }))
+    .filter(({ devices }) => devices.length > 0)
+}

@@ -15,7 +15,16 @@ import { parseJson } from '../api/read.ts'
 import type { Session } from '../api/session.ts'
 import type { Me } from '../api/types.ts'
 import { openLink, type Link } from './link.ts'
-import { EMPTY, fromJournal, withCommands, withDevices, withJournal, withMessage, type Workshop } from './state.ts'
+import {
+  EMPTY,
+  fromJournal,
+  withApprovals,
+  withCommands,
+  withDevices,
+  withJournal,
+  withMessage,
+  type Workshop,
+} from './state.ts'
 import { store } from './store.ts'
 import { shortTopic } from './topic.ts'
 
@@ -32,7 +41,7 @@ export interface Jarvis {
   link: LinkView
   /** When everything was last read as a whole; 0 before the first time. */
   readAt: number
-  /** What could not be read the last time, by what it is: devices, flows, requests, messages. */
+  /** What could not be read the last time, by what it is: devices, flows, requests, approvals, messages. */
   problems: Readonly<Record<string, string>>
   /** Topic filters (without the prefix) the hub would not let this person read. */
   denied: ReadonlySet<string>
@@ -107,6 +116,7 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
         part('flows', hub.flows(), (flows) => workshop.change((now) => ({ ...now, flows }))),
         part('requests', hub.commands(), (items) => workshop.change((now) => withCommands(now, items))),
         part('health', hub.health(), (health) => workshop.change((now) => ({ ...now, health }))),
+        part('approvals', hub.approvals(), (items) => workshop.change((now) => withApprovals(now, items, askedAt))),
         part('messages', hub.journal({ topic: `${me.prefix}/devices/#` }), (items) =>
           workshop.change((now) =>
             withJournal(

@@ -1,9 +1,12 @@
 // What the app knows of the workshop, and how each answer and each message changes it. Pure; times in ms by this device's clock.
+import { readApproval, type ApprovalItem } from '../api/read-approval.ts'
 import { readFlow } from '../api/read-flow.ts'
+import { readContext, type ContextItem } from '../api/read-talk.ts'
 import { isRecord, readDevice, readHealth, readItems, type Json } from '../api/read.ts'
 import type { CommandItem, DeviceItem, FlowItem, HealthItem, JournalItem } from '../api/types.ts'
 import { withKnown } from '../flow/known.ts'
 import { nextCadence } from './age.ts'
+import { endedOrGone, heardApproval, openApprovals, type ApprovalView } from './approvals.ts'
 import { fromCommand, heard, merge, type RequestView } from './request.ts'
 import { deviceTopic } from './topic.ts'
 
@@ -36,12 +39,24 @@ export interface Workshop {
   messages: readonly MessageView[]
   flows: readonly FlowItem[]
   health: HealthItem | undefined
+  /** Those that are open, and those that ended while this page looked. */
+  approvals: ReadonlyMap<string, ApprovalView>
+  /** What conversations are about. */
+  contexts: ReadonlyMap<string, ContextItem>
 }
 
-export const EMPTY: Workshop = { devices: new Map(), requests: new Map(), messages: [], flows: [], health: undefined }
+export const EMPTY: Workshop = {
+  devices: new Map(),
+  requests: new Map(),
+  messages: [],
+  flows: [],
+  health: undefined,
+  approvals: new Map(),
+  contexts: new Map(),
+}
 
 /** Bounds of what the page keeps. */
-export const KEEP = { messages: 200, requests: 100, trail: 60 } as const
+export const KEEP = { messages: 200, requests: 100, trail: 60, contexts: 50 } as const
 
 const trailed = (trail: DeviceView['trail'], values: Json): DeviceView['trail'] => {
   const next: Record<string, readonly number[]> = { ...trail }
@@ -92,6 +107,12 @@ export const withCommands = (workshop: Workshop, items: readonly CommandItem[]):
   for (const item of items) requests.set(item.commandId, merge(fromCommand(item), requests.get(item.commandId)))
   return { ...workshop, requests: bounded(requests) }
 }
+
+/** The open approvals as the API lists them; what was heard since they were asked for stays. */
+export const withApprovals = (workshop: Workshop, items: readonly ApprovalItem[], askedAt: number): Workshop => ({
+  ...workshop,
+  approvals: openApprovals(workshop.approvals, items, askedAt),
+})
 
 export const fromJournal = (item: JournalItem, short: (topic: string) => string): MessageView => ({
   key: `j${item.seq}`,
@@ -184,6 +205,23 @@ const withRequestMessage = (workshop: Workshop, id: string, leaf: string, messag
   return { ...workshop, requests: bounded(new Map(workshop.requests).set(after.id, after)) }
 }
 
+const withApprovalMessage = (workshop: Workshop, id: string, { payload, at }: HeardMessage): Workshop => {
+  if (payload === '' || payload === null) return { ...workshop, approvals: endedOrGone(workshop.approvals, id) }
+  const item = readApproval(payload)
+  return item ? { ...workshop, approvals: heardApproval(workshop.approvals, item, at) } : workshop
+}
+
+const withContextMessage = (workshop: Workshop, id: string, payload: unknown): Workshop => {
+  const contexts = new Map(workshop.contexts)
+  const item = readContext(payload)
+  contexts.delete(id)
+  if (item) contexts.set(id, item)
+  // In the order they were heard: the one that was silent longest goes.
+  const [oldest] = contexts.keys()
+  if (contexts.size > KEEP.contexts && oldest !== undefined) contexts.delete(oldest)
+  return { ...workshop, contexts }
+}
+
 /** One heard message. Messages that do not fit are shown in the list and change nothing else. */
 export const withMessage = (workshop: Workshop, message: HeardMessage): Workshop => {
   const { topic, payload, retained, at, n } = message
@@ -196,6 +234,9 @@ export const withMessage = (workshop: Workshop, message: HeardMessage): Workshop
       : withDeviceMessage(workshop, device.device, leaf, message)
   } else if (topic === 'hub/flows')
     next = { ...workshop, flows: withKnown(workshop.flows, readItems(payload, readFlow)) }
+  else if (topic.startsWith('approvals/'))
+    next = withApprovalMessage(workshop, topic.slice('approvals/'.length), message)
+  else if (topic.startsWith('ctx/')) next = withContextMessage(workshop, topic.slice('ctx/'.length), payload)
   else if (topic === 'hub/health') next = { ...workshop, health: readHealth(payload) ?? workshop.health }
   if (retained) return next
   return { ...next, messages: [{ key: `m${n}`, at, topic, payload }, ...next.messages].slice(0, KEEP.messages) }

@@ -1,4 +1,6 @@
 // What needs a person now, in sentences; nothing when all is quiet.
+import { approvalPath } from '../approvals/path.ts'
+import { askedWords, neededWords, statusAt } from '../approvals/words.ts'
 import type { DeviceView, Workshop } from '../live/state.ts'
 import { words } from '../devices/value.ts'
 import { flowTone } from '../flow/tone.ts'
@@ -17,8 +19,20 @@ const names = (devices: readonly DeviceView[]): string => {
   return devices.length > 3 ? `${first.join(', ')} and ${devices.length - 3} more` : first.join(', ')
 }
 
-/** The bad before the doubtful; within them the hub, flows, devices. */
-export const concerns = (workshop: Workshop): Concern[] => {
+/** What waits for a yes, for whoever looks: `Waits for a yes: Start: MIG welder. Two people have to say yes.` */
+const questions = (workshop: Workshop, now: number): Concern[] =>
+  [...workshop.approvals.values()]
+    .filter((one) => statusAt(one, now) === 'pending')
+    .sort((a, b) => a.expiresAt - b.expiresAt)
+    .map((one) => ({
+      key: `approval-${one.id}`,
+      tone: 'warn',
+      text: `Waits for a yes: ${askedWords(one, workshop.devices.get(one.device)?.name ?? one.device)}. ${neededWords(one, '')}`,
+      path: approvalPath(one.id),
+    }))
+
+/** What waits for a yes, then the bad before the doubtful; within them the hub, flows, devices. `now` by the hub's clock. */
+export const concerns = (workshop: Workshop, now: number): Concern[] => {
   const list: Concern[] = []
   const troubled = (workshop.health?.parts ?? []).filter(
     ({ status }) => status === 'unhealthy' || status === 'degraded',
@@ -37,5 +51,5 @@ export const concerns = (workshop: Workshop): Concern[] => {
   }
   const offline = [...workshop.devices.values()].filter(({ online }) => !online)
   if (offline.length > 0) list.push({ key: 'offline', tone: 'warn', text: `Offline: ${names(offline)}` })
-  return list.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))
+  return [...questions(workshop, now), ...list.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))]
 }

@@ -3,6 +3,7 @@ import { useCallback, useState, type ReactNode } from 'react'
 import { Badge, Glyph } from '../design/badge.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Empty, Note } from '../design/parts.tsx'
+import { useHubNow } from '../approvals/use-approvals.ts'
 import { DeviceCard } from '../devices/card.tsx'
 import { DeviceDrawer } from '../devices/drawer.tsx'
 import { byArea } from '../devices/group.ts'
@@ -49,7 +50,7 @@ const Concerned = ({ path, tone, text }: Omit<Concern, 'key'>) => {
 
 const Attention = () => {
   const { workshop, readAt, link } = useJarvisContext()
-  const list = concerns(workshop)
+  const list = concerns(workshop, useHubNow())
   if (readAt === 0) return <div className="skeleton attention-place" />
   if (list.length === 0)
     return (

@@ -1,5 +1,7 @@
 // The frame around the pages: a bar below on a phone, a rail at the left on larger screens, the stop always in sight.
 import { useState, type MouseEvent, type ReactNode } from 'react'
+import { Button as AriaButton } from 'react-aria-components'
+import { useArrivals } from '../approvals/arrivals.tsx'
 import { Badge } from '../design/badge.tsx'
 import { Button } from '../design/button.tsx'
 import { Sheet } from '../design/dialog.tsx'
@@ -13,13 +15,27 @@ import { StopButton } from '../stop/stop.tsx'
 import { go, usePath } from './route.ts'
 import { chooseTheme, useTheme } from './theme.ts'
 
-const PLACES: readonly { path: string; name: string; icon: IconName }[] = [
+interface Place {
+  path: string
+  name: string
+  icon: IconName
+  /** Without this right the page has nothing to show. */
+  right?: string
+}
+
+/** On a phone the first four stand in the bar; the others are behind More. */
+const PLACES: readonly Place[] = [
   { path: '/', name: 'Now', icon: 'now' },
+  { path: '/devices', name: 'Devices', icon: 'devices' },
+  { path: '/approvals', name: 'Approvals', icon: 'approvals' },
+  { path: '/talk', name: 'Talk', icon: 'talk' },
+  { path: '/flows', name: 'Flows', icon: 'flows' },
   { path: '/requests', name: 'Requests', icon: 'requests' },
   { path: '/messages', name: 'Messages', icon: 'messages' },
-  { path: '/flows', name: 'Flows', icon: 'flows' },
+  { path: '/audit', name: 'Audit', icon: 'audit', right: 'audit.read' },
   { path: '/hub', name: 'Health', icon: 'health' },
 ]
+const IN_BAR = 4
 
 const follow = (event: MouseEvent, path: string): void => {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
@@ -34,23 +50,67 @@ export const To = ({ path, children, className }: { path: string; children: Reac
   </a>
 )
 
-const Nav = () => {
-  const path = usePath()
-  const here = path === '/dashboard' ? '/' : path.startsWith('/flows/') ? '/flows' : path
+/** The page a path belongs to: `/flows/dust` is one of Flows. */
+const placeOf = (path: string): string => (path === '/dashboard' ? '/' : `/${path.split('/')[1] ?? ''}`)
+
+interface ItemProps {
+  place: Place
+  isHere: boolean
+  waiting: number
+  onFollow?: () => void
+}
+
+const NavItem = ({ place, isHere, waiting, onFollow }: ItemProps) => (
+  <a
+    href={place.path}
+    className="nav-item"
+    aria-current={isHere ? 'page' : undefined}
+    onClick={(event) => {
+      follow(event, place.path)
+      onFollow?.()
+    }}
+  >
+    <Icon name={place.icon} size={22} />
+    <span>{place.name}</span>
+    {waiting > 0 && (
+      <span className="nav-count">
+        {waiting}
+        <span className="unseen"> open</span>
+      </span>
+    )}
+  </a>
+)
+
+const Nav = ({ waiting }: { waiting: number }) => {
+  const { me } = useJarvisContext()
+  const [isOpen, setOpen] = useState(false)
+  const here = placeOf(usePath())
+  const places = PLACES.filter(({ right }) => right === undefined || me.rights.includes(right))
+  const item = (place: Place, onFollow?: () => void) => (
+    <NavItem
+      key={place.path}
+      place={place}
+      isHere={here === place.path}
+      waiting={place.path === '/approvals' ? waiting : 0}
+      {...(onFollow ? { onFollow } : {})}
+    />
+  )
+  const rest = places.slice(IN_BAR)
   return (
     <nav className="nav" aria-label="Pages">
-      {PLACES.map((place) => (
-        <a
-          key={place.path}
-          href={place.path}
-          className="nav-item"
-          aria-current={here === place.path ? 'page' : undefined}
-          onClick={(event) => follow(event, place.path)}
-        >
-          <Icon name={place.icon} size={22} />
-          <span>{place.name}</span>
-        </a>
-      ))}
+      {places.slice(0, IN_BAR).map((place) => item(place))}
+      <div className="nav-rest">{rest.map((place) => item(place))}</div>
+      <AriaButton
+        className="nav-item nav-more"
+        {...(rest.some(({ path }) => path === here) ? { 'data-here': '' } : {})}
+        onPress={() => setOpen(true)}
+      >
+        <Icon name="more" size={22} />
+        <span>More</span>
+      </AriaButton>
+      <Sheet title="More pages" isOpen={isOpen} onClose={() => setOpen(false)}>
+        <div className="nav-sheet">{rest.map((place) => item(place, () => setOpen(false)))}</div>
+      </Sheet>
     </nav>
   )
 }
@@ -111,7 +171,7 @@ const Account = ({ isOpen, onClose, onLogout }: { isOpen: boolean; onClose: () =
 }
 
 interface Props {
-  title: string
+  title: ReactNode
   aside?: ReactNode
   onLogout: () => void
   children: ReactNode
@@ -119,6 +179,7 @@ interface Props {
 
 export const Shell = ({ title, aside, onLogout, children }: Props) => {
   const [isOpen, setOpen] = useState(false)
+  const waiting = useArrivals()
   return (
     <div className="shell">
       <a className="skip" href="#content">
@@ -138,7 +199,7 @@ export const Shell = ({ title, aside, onLogout, children }: Props) => {
           <Button look="quiet" icon="account" label="Account" onPress={() => setOpen(true)} />
         </div>
       </header>
-      <Nav />
+      <Nav waiting={waiting} />
       <main id="content" className="main" tabIndex={-1}>
         <div className="page-head">
           <h1>{title}</h1>

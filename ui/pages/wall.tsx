@@ -3,6 +3,7 @@ import { useEffect } from 'react'
 import { Age, Ago } from '../design/age.tsx'
 import { Glyph } from '../design/badge.tsx'
 import { Icon, kindIcon, Mark } from '../design/icon.tsx'
+import { useHubNow } from '../approvals/use-approvals.ts'
 import { byArea } from '../devices/group.ts'
 import { intentLabel } from '../devices/intent.ts'
 import { shownValues } from '../devices/value.ts'
@@ -24,6 +25,7 @@ const WALL_TOPICS = [
   'devices/+/ack',
   'hub/health',
   'hub/flows',
+  'approvals/+',
 ]
 const NIGHT_FROM = 22
 const NIGHT_TO = 6
@@ -82,6 +84,7 @@ const useHealing = (): void => {
 
 const Ticker = ({ more }: { more: number }) => {
   const { workshop, link, readAt } = useJarvisContext()
+  const now = useHubNow()
   if (link.state === 'lost')
     return (
       <p className="wall-line bad" role="alert">
@@ -91,7 +94,7 @@ const Ticker = ({ more }: { more: number }) => {
         </span>
       </p>
     )
-  const [first] = concerns(workshop)
+  const [first] = concerns(workshop, now)
   if (first)
     return (
       <p className={`wall-line ${first.tone}`} aria-live="polite">

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
 import { Ago, Clock } from '../design/age.tsx'
-import { Badge, type Tone } from '../design/badge.tsx'
+import { Badge } from '../design/badge.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Empty, Note } from '../design/parts.tsx'
 import { intentLabel } from '../devices/intent.ts'
@@ -11,12 +11,7 @@ import { useJarvisContext } from '../live/jarvis.tsx'
 import { useNow } from '../live/now.ts'
 import { isClosed, statusWords, timeline, took, type RequestView } from '../live/request.ts'
 import { originWords } from '../messages/origin.ts'
-
-const tone = (status: string): Tone => {
-  if (status === 'done') return 'good'
-  if (!isClosed(status)) return 'idle'
-  return status === 'duplicate' || status === 'expired' ? 'warn' : 'bad'
-}
+import { requestTone } from './tone.ts'
 
 const WITHOUT_TIME = { done: '', now: 'waiting', bad: '', skipped: 'not reached' } as const
 
@@ -54,7 +49,7 @@ export const RequestRow = ({ request, name }: { request: RequestView; name: stri
             <span className="small reason">{request.reason}</span>
           )}
         </span>
-        <Badge tone={tone(request.status)}>{statusWords(request.status)}</Badge>
+        <Badge tone={requestTone(request.status)}>{statusWords(request.status)}</Badge>
       </AriaButton>
       {isOpen && (
         <div className="line-body">

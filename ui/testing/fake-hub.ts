@@ -6,7 +6,10 @@ import files from '@fastify/static'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { matches } from '../live/topic.ts'
+import { fakeApprovals } from './fake-approvals.ts'
+import { auditRows, fakeAudit } from './fake-audit.ts'
 import { fakeLine } from './fake-mqtt.ts'
+import { fakeTalk } from './fake-talk.ts'
 import { flowRoutes } from './fake-flows.ts'
 import { fakeReplays } from './fake-replays.ts'
 import { flows, manyFlows } from './flows.ts'
@@ -190,9 +193,10 @@ export const fakeHub = async (options: Options) => {
     requestedBy: string,
     correlationId: string,
     cause = 0,
+    commandId: string = randomUUID(),
   ): Command => {
     const command: Command = {
-      commandId: randomUUID(),
+      commandId,
       device,
       intent,
       payload,
@@ -266,6 +270,31 @@ export const fakeHub = async (options: Options) => {
   }))
   flowRoutes({ app, running, journal, error, prefix: PREFIX, changed: () => tellFlows() })
   const replays = fakeReplays({ app, running, journal, error })
+  const tell = (topic: string, payload: unknown): void => line.publish(`${PREFIX}/${topic}`, payload, true)
+  const person = (): string => state.person.username
+  const approvals = fakeApprovals({
+    app,
+    error,
+    person,
+    tell,
+    approved: ({ device, intent, payload, requestedBy, commandId }) =>
+      ask(device, intent, payload, requestedBy, commandId, 0, commandId),
+  })
+  const audit = fakeAudit(app, options.empty === true ? [] : auditRows(130))
+  const talk = fakeTalk({
+    app,
+    error,
+    tell,
+    ask: (device, intent) => ask(device, intent, {}, `person:${person()}`, randomUUID()),
+    approval: () => approvals.open({ requestedBy: `person:${person()}` }),
+  })
+  app.delete<{ Params: { id: string } }>('/api/devices/:id', async ({ params }, reply) => {
+    const at = devices.findIndex(({ id }) => id === params.id)
+    if (at < 0) return error(reply, 404, 'NOT_FOUND', `There is no device '${params.id}'.`)
+    devices.splice(at, 1)
+    tell(`devices/${params.id}/about`, '')
+    return reply.code(204).send()
+  })
   app.get<{ Querystring: { text?: string; limit?: string } }>('/api/broker/clients', async ({ query }) => {
     state.clientReads += 1
     const text = (query.text ?? '').toLowerCase()
@@ -311,15 +340,23 @@ export const fakeHub = async (options: Options) => {
         : `nothing gives the right to ${query.topic}`,
     }
   })
-  app.get('/api/commands', async () => ({ items: commands.slice(0, 50) }))
-  app.get<{ Querystring: { topic?: string; since?: string; limit?: string } }>('/api/journal', async ({ query }) => ({
-    items: journal
-      .filter(({ topic }) => query.topic === undefined || matches(query.topic, topic))
-      .filter(({ at }) => query.since === undefined || at >= query.since)
-      .slice(-Number(query.limit ?? 50))
-      .reverse(),
-    next: null,
+  app.get<{ Querystring: { device?: string } }>('/api/commands', async ({ query }) => ({
+    items: commands.filter(({ device }) => query.device === undefined || device === query.device).slice(0, 50),
   }))
+  app.get<{ Querystring: { topic?: string; since?: string; until?: string; limit?: string } }>(
+    '/api/journal',
+    async ({ query }) => ({
+      items: journal
+        .filter(({ topic }) => query.topic === undefined || matches(query.topic, topic))
+        .filter(
+          ({ at }) =>
+            (query.since === undefined || at >= query.since) && (query.until === undefined || at < query.until),
+        )
+        .slice(-Number(query.limit ?? 50))
+        .reverse(),
+      next: null,
+    }),
+  )
   app.get<{ Params: { seq: string } }>('/api/journal/:seq/why', async ({ params }) => {
     const items: Entry[] = []
     for (let seq = Number(params.seq); seq > 0;) {
@@ -383,6 +420,9 @@ export const fakeHub = async (options: Options) => {
     mqtt,
     flows: running,
     replays,
+    approvals,
+    audit,
+    talk,
     tellFlows,
     say,
     sayState,

@@ -1,0 +1,201 @@
+// Talk: say what should happen, see what was understood and what came of it, in a conversation that is the same on every device.
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type FormEvent } from 'react'
+import { sentence } from '../api/problem.ts'
+import { Ago } from '../design/age.tsx'
+import { Button } from '../design/button.tsx'
+import { TextField } from '../design/field.tsx'
+import { Icon } from '../design/icon.tsx'
+import { say } from '../design/toast.tsx'
+import { intentLabel } from '../devices/intent.ts'
+import { useHubNow } from '../approvals/use-approvals.ts'
+import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
+import { go } from '../pages/route.ts'
+import {
+  addTurn,
+  contextWords,
+  knownConversations,
+  newConversation,
+  ownConversation,
+  subscribe,
+  turnsOf,
+} from './conversation.ts'
+import { Pending } from './pending.tsx'
+import { TurnView } from './turn.tsx'
+
+/** Retained, so that the context is there at once; results, so that what was asked for shows its fate. */
+const TOPICS = ['ctx/+', 'approvals/+', 'devices/+/online', 'devices/+/cmd', 'devices/+/ack', 'devices/+/result']
+const MOST_LETTERS = 500
+const EXAMPLES = [
+  'Turn on the bench light',
+  'Is the door closed?',
+  'Turn them off',
+  'How warm is it in the electronics corner?',
+  'Schalte die Absaugung ein',
+]
+
+export const talkPath = (id: string): string => `/talk/${encodeURIComponent(id)}`
+
+const useTurns = (id: string) => {
+  const { hub } = useJarvisContext()
+  return useSyncExternalStore(subscribe, () => turnsOf(hub, id))
+}
+
+const Context = ({ id }: { id: string }) => {
+  const { workshop } = useJarvisContext()
+  const now = useHubNow()
+  const context = workshop.contexts.get(id)
+  const meanings = contextWords(context, (device) => workshop.devices.get(device)?.name ?? device, now)
+  if (meanings.length === 0) return null
+  return (
+    <div className="talk-context small" aria-label="What is spoken of">
+      {meanings.map(({ word, meaning }) => (
+        <span key={word} className="talk-meaning">
+          <strong>“{word}”</strong> = {meaning}
+        </span>
+      ))}
+    </div>
+  )
+}
+
+const Examples = ({ onSay }: { onSay: (text: string) => void }) => (
+  <div className="talk-empty">
+    <h2>Say what should happen</h2>
+    <p className="soft">
+      In English or German, by the names and areas of your devices. What may hurt somebody asks people first. For
+      example:
+    </p>
+    <ul>
+      {EXAMPLES.map((example) => (
+        <li key={example}>
+          <button type="button" className="button" onClick={() => onSay(example)}>
+            <Icon name="talk" size={16} /> {example}
+          </button>
+        </li>
+      ))}
+    </ul>
+  </div>
+)
+
+const Conversations = ({ id }: { id: string }) => {
+  const { hub, me, workshop } = useJarvisContext()
+  const now = useHubNow()
+  const ids = useMemo(
+    () => new Set([ownConversation(me.id), id, ...knownConversations(hub), ...workshop.contexts.keys()]),
+    [me.id, id, hub, workshop.contexts],
+  )
+  const updated = (one: string): number => workshop.contexts.get(one)?.updatedAt ?? 0
+  return (
+    <section className="panel side-panel talk-side">
+      <div className="side-head">
+        <h2>Conversations</h2>
+        <Button look="quiet" icon="plus" onPress={() => go(talkPath(newConversation(me.id, Math.random())))}>
+          New
+        </Button>
+      </div>
+      <ul className="lines">
+        {[...ids]
+          .sort((a, b) => updated(b) - updated(a))
+          .map((one) => {
+            const context = workshop.contexts.get(one)
+            const words = contextWords(context, (device) => workshop.devices.get(device)?.name ?? device, now)
+            const about = words.find(({ word }) => word !== 'there' && word !== 'again')?.meaning
+            return (
+              <li key={one} className="line" data-conversation={one}>
+                <a
+                  href={talkPath(one)}
+                  className="line-head"
+                  aria-current={one === id ? 'page' : undefined}
+                  onClick={(event) => {
+                    event.preventDefault()
+                    go(talkPath(one))
+                  }}
+                >
+                  <span className="line-main">
+                    <strong className="cut">{one === ownConversation(me.id) ? 'Yours' : one}</strong>
+                    <span className="small soft cut">
+                      {about === undefined
+                        ? 'nothing spoken of'
+                        : `${context?.lastIntent === undefined ? '' : `${intentLabel(context.lastIntent)}: `}${about}`}
+                    </span>
+                  </span>
+                  {context && (
+                    <span className="small soft">
+                      <Ago at={context.updatedAt - hub.offset()} />
+                    </span>
+                  )}
+                </a>
+              </li>
+            )
+          })}
+      </ul>
+    </section>
+  )
+}
+
+const Composer = ({ busy, onSay }: { busy: boolean; onSay: (text: string) => void }) => {
+  const [typed, setTyped] = useState('')
+  const text = typed.trim()
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    if (text === '' || busy) return
+    setTyped('')
+    onSay(text.slice(0, MOST_LETTERS))
+  }
+  return (
+    <form className="composer" onSubmit={submit}>
+      <TextField label="Say something" value={typed} onChange={setTyped} placeholder="Turn on the bench light" />
+      <Button type="submit" look="primary" icon="send" label="Send" isDisabled={text === '' || busy} />
+    </form>
+  )
+}
+
+export const TalkPage = ({ id }: { id: string }) => {
+  const { hub, workshop } = useJarvisContext()
+  useTopics(TOPICS)
+  const turns = useTurns(id)
+  const end = useRef<HTMLDivElement>(null)
+  const busy = turns.some(({ answer, problem }) => !answer && problem === undefined)
+  const pending = workshop.contexts.get(id)?.pending
+  const isShown = turns.some(({ answer }) => answer?.pending?.commandId === pending)
+
+  const speak = (text: string): void => {
+    if (busy) return
+    const answered = addTurn(hub, id, text, Date.now())
+    hub.query(id, text).then(
+      (answer) => {
+        answered({ answer })
+        say(answer.replies.join(' '))
+      },
+      (error: unknown) => {
+        answered({ problem: sentence(error) })
+        say(sentence(error))
+      },
+    )
+  }
+  useEffect(() => {
+    if (turns.length > 0) end.current?.scrollIntoView({ block: 'end' })
+  }, [turns])
+
+  return (
+    <div className="talk">
+      <div className="talk-main">
+        {turns.length === 0 ? (
+          <Examples onSay={speak} />
+        ) : (
+          <ol className="turns" aria-label="What was said">
+            {turns.map((turn) => (
+              <TurnView key={turn.key} turn={turn} onSay={speak} />
+            ))}
+          </ol>
+        )}
+        <div ref={end} className="talk-end" />
+        <div className="talk-foot">
+          {pending !== undefined && !isShown && <Pending commandId={pending} />}
+          <Context id={id} />
+          <Composer busy={busy} onSay={speak} />
+        </div>
+      </div>
+      <Conversations id={id} />
+    </div>
+  )
+}
