@@ -5,25 +5,35 @@ const ENGLISH =
 const GERMAN =
   'der die das den dem des ein eine einen einem einer eines dieser diese dieses diesen diesem jener er sie es ihn ihm ihr ihnen sich mich mir dir dich du ich wir uns euch bitte bitteschoen danke mal eben kurz schnell sofort gleich jetzt nun wieder nochmal noch einmal doch schon gerade bloss nur etwas bisschen wenig viel sehr so ganz wirklich gerne gern lieber kann kannst koennt koennte koenntest koennten koennen wuerde wuerdest wuerden will moechte moechten moecht haette haetten gern soll sollen sollte sollst muss musst darf brauche brauchen bin ist sind sei sein wird werden werde hat haben habe an am auf in im ins ans aufs bei beim von vom zu zum zur mit nach ueber unter neben hinter vor fuer aus ab um und oder dann auch hier da dort ueberall drinnen hoch runter rauf herunter hallo hey servus moin ok okay jarvis computer assistent alle alles allen aller alles jede jeder jedes jeden saemtliche beide beiden ganze ganzen komplett komplette kompletten gesamte gesamten einen prozent grad stufe wert modus mach mache machen machst schalt schalte schalten stell stelle stellen tu tun lass lasse lassen dass damit wenn moeglich mal bitte_ los geht gehen geh komm na ja also halt eigentlich vielleicht wohl man was wie wo guten morgen_ abend_ lieb nett waere waer mir wuerdet macht schaltet gib gebt sorg sorge dafuer ungefaehr etwa circa ca genau derzeit aktuell momentan heute jetzt_ sache ding dinger sachen helligkeit geschwindigkeit intensitaet per gut freundlich kein keine keinen mehr weg frei strom_ saft hell dunkel dauerhaft direkt einfach ihr meine meinen mein meiner unser unsere unseren dein deine deinen drauf dran mach_ gedimmt sachte bitte daran darauf'
 
-export const fillers: ReadonlySet<string> = new Set(`${ENGLISH} ${GERMAN}`.split(/\s+/).map((word) => word.replace(/_$/, '')))
+export const fillers: ReadonlySet<string> = new Set(
+  `${ENGLISH} ${GERMAN}`.split(/\s+/).map((word) => word.replace(/_$/, '')),
+)
 
 /** Point to what was spoken of before. */
 export const pronouns: ReadonlySet<string> = new Set(
-  'it them they that those these this one ones er sie es ihn ihm ihr ihnen die das den diese dieses diesen dieser beide both'.split(' '),
+  'it them they that those these this one ones er sie es ihn ihm ihr ihnen die das den diese dieses diesen dieser beide both'.split(
+    ' ',
+  ),
 )
 /** Point to the place that was spoken of before. */
 export const placewords: ReadonlySet<string> = new Set('there here dort hier da'.split(' '))
 /** Take in more than one. */
 export const everyword: ReadonlySet<string> = new Set(
-  'all every each both everything alle allen aller alles jede jeder jedes jeden saemtliche saemtlichen beide beiden ganze ganzen gesamte gesamten gesamtes entire whole'.split(' '),
+  'all every each both everything alle allen aller alles jede jeder jedes jeden saemtliche saemtlichen beide beiden ganze ganzen gesamte gesamten gesamtes entire whole'.split(
+    ' ',
+  ),
 )
 export const everything: ReadonlySet<string> = new Set('everything alles'.split(' '))
 
 const GERMAN_MARKS = new Set(
-  'der das den dem ein eine einen bitte mal ist sind und im am auf mach mache schalte schalt stell stelle licht kannst du wie warm an aus zu ich mir alle alles die er es'.split(' '),
+  'der das den dem ein eine einen bitte mal ist sind und im am auf mach mache schalte schalt stell stelle licht kannst du wie warm an aus zu ich mir alle alles die er es'.split(
+    ' ',
+  ),
 )
 const ENGLISH_MARKS = new Set(
-  'the a an is are please turn switch on off of and lights light in to can you could what how me my it them all open close set'.split(' '),
+  'the a an is are please turn switch on off of and lights light in to can you could what how me my it them all open close set'.split(
+    ' ',
+  ),
 )
 
 /** The language of a sentence by its small words; `fallback` when they say nothing. */

@@ -106,7 +106,11 @@ const OTHERWISE: Partial<Readonly<Record<Family, readonly Family[]>>> = {
 }
 
 /** The family a verb has for these devices: its own where one of them can do that, else what it may mean otherwise. */
-export const meantFor = (devices: readonly Device[], family: Family, can: (device: Device, family: Family) => boolean): Family => {
+export const meantFor = (
+  devices: readonly Device[],
+  family: Family,
+  can: (device: Device, family: Family) => boolean,
+): Family => {
   const able = (one: Family): boolean => devices.some((device) => can(device, one))
   return able(family) ? family : (OTHERWISE[family]?.find(able) ?? family)
 }
@@ -120,8 +124,19 @@ export const intentsFor = (device: Pick<Device, 'intents'>, family: Family): str
   return []
 }
 
-const CALM = /(^|_)(light|lamp|scene|switch|plug|outlet|fan|cover|blind|shutter|media|speaker|tv|camera|climate|thermostat|vacuum|number|select|button)(_|$)/
-const MOVES: readonly (Family | undefined)[] = ['on', 'start', 'open', 'unlock', 'up', 'toggle', 'press', 'play', undefined]
+const CALM =
+  /(^|_)(light|lamp|scene|switch|plug|outlet|fan|cover|blind|shutter|media|speaker|tv|camera|climate|thermostat|vacuum|number|select|button)(_|$)/
+const MOVES: readonly (Family | undefined)[] = [
+  'on',
+  'start',
+  'open',
+  'unlock',
+  'up',
+  'toggle',
+  'press',
+  'play',
+  undefined,
+]
 
 /** Whether an intent may set something in motion that could hurt: then nothing about its device is guessed. */
 export const isGrave = (device: Pick<Device, 'kind' | 'safe'>, intent: string): boolean => {

@@ -10,7 +10,10 @@ import type { Before, Understanding } from './understander.ts'
 
 const Json = z.record(z.string(), z.unknown())
 const File = z.object({
-  synonyms: z.object({ areas: z.record(z.string(), z.array(z.string())), devices: z.record(z.string(), z.array(z.string())) }),
+  synonyms: z.object({
+    areas: z.record(z.string(), z.array(z.string())),
+    devices: z.record(z.string(), z.array(z.string())),
+  }),
   devices: z.array(
     z.object({
       id: z.string(),
@@ -35,9 +38,11 @@ const File = z.object({
 })
 export const GOAL = 0.95
 
-const { synonyms, devices: listed, sentences } = File.parse(
-  parse(readFileSync(join(import.meta.dirname, 'fixtures/sentences.yaml'), 'utf8')),
-)
+const {
+  synonyms,
+  devices: listed,
+  sentences,
+} = File.parse(parse(readFileSync(join(import.meta.dirname, 'fixtures/sentences.yaml'), 'utf8')))
 const devices: Device[] = listed.map(({ area, ...device }) => ({
   ...device,
   ...(area === undefined ? {} : { area }),
@@ -54,7 +59,12 @@ const beforeOf = ({ meant, language }: Understanding): Before => {
   if (meant.kind !== 'wishes') return { devices: [], language }
   const ids = meant.wishes.map(({ device }) => device)
   const areas = new Set(ids.map((id) => devices.find((device) => device.id === id)?.area))
-  return { devices: ids, lastIntent: meant.wishes[0]?.intent, language, zone: areas.size === 1 ? [...areas][0] : undefined }
+  return {
+    devices: ids,
+    lastIntent: meant.wishes[0]?.intent,
+    language,
+    zone: areas.size === 1 ? [...areas][0] : undefined,
+  }
 }
 
 const said = ({ meant }: Understanding): string =>
@@ -74,9 +84,15 @@ test('at least 95 of 100 sentences of another hand are understood, with device, 
       .map((id) => `${id} ${intent} ${JSON.stringify(payload)}`)
       .sort()
       .join('\n')
-    if (said(heard) !== expected) wrong.push(`${text}${after === undefined ? '' : ` (after: ${after})`}\n  wanted ${expected}\n  heard  ${said(heard)}`)
+    if (said(heard) !== expected)
+      wrong.push(
+        `${text}${after === undefined ? '' : ` (after: ${after})`}\n  wanted ${expected}\n  heard  ${said(heard)}`,
+      )
   }
   const share = 1 - wrong.length / sentences.length
   expect(sentences.length).toBeGreaterThanOrEqual(200)
-  expect(share, `${sentences.length - wrong.length} of ${sentences.length} understood:\n${wrong.join('\n')}`).toBeGreaterThanOrEqual(GOAL)
+  expect(
+    share,
+    `${sentences.length - wrong.length} of ${sentences.length} understood:\n${wrong.join('\n')}`,
+  ).toBeGreaterThanOrEqual(GOAL)
 })

@@ -2,6 +2,7 @@
 import type { Device } from '#hub/plugin'
 import { everything, everyword, fillers } from './fillers.ts'
 import { lexicon, PLACE } from './lexicon.ts'
+import { verbsIn } from './verbs.ts'
 import { apart, isKnown, meaningOf, plain, type Token, tokens } from './words.ts'
 
 /** What people call things, beside their names: by device id, by area. */
@@ -44,12 +45,30 @@ export interface Target {
   considered: { device: string; score: number; why: string }[]
 }
 
-const WEAK = new Set([PLACE, 'machine', 'device', 'sensor', 'system', 'anlag', 'tool', 'main', 'power', 'unit', 'brightness', 'temperature', 'work'])
+const WEAK = new Set([
+  PLACE,
+  'machine',
+  'device',
+  'sensor',
+  'system',
+  'anlag',
+  'tool',
+  'main',
+  'power',
+  'unit',
+  'brightness',
+  'temperature',
+  'work',
+])
 const WEAK_WEIGHT = 0.1
 const CONSIDERED = 6
 
 const atomsOf = (text: string): Set<string> =>
-  new Set(tokens(text.replaceAll('_', ' ')).filter(({ word }) => !/^[%°?,;:]$/.test(word) && !STRUCTURE.has(word)).flatMap((token) => meaningOf(token).atoms))
+  new Set(
+    tokens(text.replaceAll('_', ' '))
+      .filter(({ word }) => !/^[%°?,;:]$/.test(word) && !STRUCTURE.has(word))
+      .flatMap((token) => meaningOf(token).atoms),
+  )
 const STRUCTURE = new Set('the der die das of in im am and und'.split(' '))
 
 const known = new Map<string, Known>()
@@ -59,7 +78,9 @@ const REMEMBERED = 5000
 export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
   const names = [device.name, ...(synonyms.devices[device.id] ?? [])]
   const areas = device.area === undefined ? [] : [device.area, ...(synonyms.areas[device.area] ?? [])]
-  const domains = Object.keys(device.intents).flatMap((intent) => (intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : []))
+  const domains = Object.keys(device.intents).flatMap((intent) =>
+    intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : [],
+  )
   const key = JSON.stringify([device.id, names, device.kind, areas, domains])
   const found = known.get(key)
   if (found !== undefined) return found.device === device ? found : { ...found, device }
@@ -131,7 +152,11 @@ export interface TargetsAsked {
 }
 
 /** The words of a part that may name something. */
-export const saidIn = ({ words, taken, all }: Pick<TargetsAsked, 'words' | 'taken' | 'all'>): { said: Said[]; isGuess: boolean; numbers: Set<number> } => {
+export const saidIn = ({
+  words,
+  taken,
+  all,
+}: Pick<TargetsAsked, 'words' | 'taken' | 'all'>): { said: Said[]; isGuess: boolean; numbers: Set<number> } => {
   const names = spelled(words, all)
   let isGuess = false
   const numbers = new Set<number>()
@@ -139,13 +164,14 @@ export const saidIn = ({ words, taken, all }: Pick<TargetsAsked, 'words' | 'take
   const said = words.flatMap((token, i): Said[] => {
     const { word, number } = token
     if (isMark(word) || STRUCTURE.has(word)) return []
-    if (!names.has(i) && (taken.has(i) || fillers.has(word))) return []
+    if (!names.has(i) && (taken.has(i) || (fillers.has(word) && number === undefined))) return []
     if (number !== undefined) {
       if (!names.has(i) && !isNameNumber(words, i, all)) return []
       numbers.add(i)
     }
     const meaning = meaningOf(token)
     if (meaning.atoms.some((atom) => vocabulary.has(atom)) || isKnown(word)) return [{ word, ...meaning }]
+    if (verbsIn([token]).length > 0) return []
     const other = corrected(word, all)
     if (other === undefined) return [{ word, ...meaning }]
     if (fillers.has(other)) return []
@@ -159,7 +185,12 @@ export const saidIn = ({ words, taken, all }: Pick<TargetsAsked, 'words' | 'take
 const isNameNumber = (words: readonly Token[], i: number, all: readonly Known[]): boolean => {
   const before = words[i - 1]
   const next = words[i + 1]?.word ?? ''
-  if (before === undefined || /^(%|percent|prozent|grad|degrees?|°|to|auf|at|um|by)$/.test(next + '') || fillers.has(before.word)) return false
+  if (
+    before === undefined ||
+    /^(%|percent|prozent|grad|degrees?|°|to|auf|at|um|by)$/.test(next + '') ||
+    fillers.has(before.word)
+  )
+    return false
   const number = String(words[i]?.number)
   const atoms = meaningOf(before).atoms
   return all.some(({ names }) => names.some((name) => name.has(number) && atoms.some((atom) => name.has(atom))))
@@ -171,23 +202,62 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   const { said, isGuess, numbers } = saidIn(asked)
   const zoneOf = (known: Known): boolean => known.device.area !== undefined && known.device.area === asked.zone
   const wantsAll = words.some(({ word }) => everyword.has(word))
-  const isEverything = words.some(({ word }) => everything.has(word)) && said.every(({ atoms }) => all.some(({ area }) => atoms.every((atom) => area.has(atom) || WEAK.has(atom))))
+  const isEverything =
+    words.some(({ word }) => everything.has(word)) &&
+    said.every(({ atoms }) => all.some(({ area }) => atoms.every((atom) => area.has(atom) || WEAK.has(atom))))
   const own = new Set(said.flatMap(({ atoms }) => atoms))
-  const empty: Target = { devices: [], unknown: [], isGroup: false, isGuess, isAmbiguous: false, isEmpty: true, isPlaceOnly: false, numbers, considered: [] }
+  const empty: Target = {
+    devices: [],
+    unknown: [],
+    isGroup: false,
+    isGuess,
+    isAmbiguous: false,
+    isEmpty: true,
+    isPlaceOnly: false,
+    numbers,
+    considered: [],
+  }
 
   if (isEverything) {
-    const here = all.filter((known) => can(known.device) && [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)))
+    const here = all.filter(
+      (known) => can(known.device) && [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)),
+    )
     return { ...empty, devices: here.map(({ device }) => device), isGroup: true, isEmpty: false, considered: [] }
   }
-  if (own.size === 0 || [...own].every((atom) => WEAK.has(atom) && !all.some(({ names }) => names.some((n) => n.has(atom)))))
+  if (
+    own.size === 0 ||
+    [...own].every((atom) => WEAK.has(atom) && !all.some(({ names }) => names.some((n) => n.has(atom))))
+  )
     return empty
 
-  const isPlaceOnly = [...own].every((atom) => WEAK.has(atom) || (all.some(({ area }) => area.has(atom)) && !all.some(({ names, kind, area }) => (kind.has(atom) || names.some((n) => n.has(atom))) && !area.has(atom)))) 
-  const lent = isPlaceOnly ? (asked.lend ?? []).filter(({ atoms }) => atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom))))) : []
+  const isNamed = all.some(({ names }) =>
+    names.some(
+      (name) =>
+        name.size > 0 &&
+        [...name].every((atom) => own.has(atom) || WEAK.has(atom)) &&
+        [...name].some((atom) => !WEAK.has(atom)),
+    ),
+  )
+  const isPlaceOnly =
+    !isNamed &&
+    [...own].every(
+      (atom) =>
+        WEAK.has(atom) ||
+        (all.some(({ area }) => area.has(atom)) &&
+          !all.some(({ names, kind, area }) => (kind.has(atom) || names.some((n) => n.has(atom))) && !area.has(atom))),
+    )
+  const lent = isPlaceOnly
+    ? (asked.lend ?? []).filter(({ atoms }) =>
+        atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom)))),
+      )
+    : []
   const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms)])
   const placeOnlyNow = isPlaceOnly && lent.length === 0
   const { fits } = asked
-  const byFit = placeOnlyNow && fits !== undefined && all.some((entry) => fits(entry.device) && [...own].some((atom) => entry.area.has(atom)))
+  const byFit =
+    placeOnlyNow &&
+    fits !== undefined &&
+    all.some((entry) => fits(entry.device) && [...own].some((atom) => entry.area.has(atom)))
   if (placeOnlyNow && !byFit) atoms.add('light')
 
   const counts = new Map([...atoms].map((atom) => [atom, all.filter((known) => known.all.has(atom)).length]))
@@ -229,13 +299,25 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   const pick = (chosen: typeof pool, isGroup = false): Target =>
     withZone({ ...result, devices: chosen.map(({ entry }) => entry.device), isGroup })
 
-  const isPlural = wantsAll || [...said, ...lent].some((one) => one.plural && one.atoms.some((atom) => pool.some(({ entry }) => entry.kind.has(atom) || entry.names.some((name) => name.has(atom)))))
+  const isPlural =
+    wantsAll ||
+    [...said, ...lent].some(
+      (one) =>
+        one.plural &&
+        one.atoms.some((atom) =>
+          pool.some(({ entry }) => entry.kind.has(atom) || entry.names.some((name) => name.has(atom))),
+        ),
+    )
   if (pool.length === 1) return pick(pool, wantsAll)
   if (isPlural) return pick(pool, true)
   const full = pool.filter(({ coverage, entry }) => coverage === 1 && isTogether(words, entry))
   if (full.length === 1 && full[0] !== undefined && !isMass(atoms, full[0].entry)) return pick(full)
   const namesPlace = [...own].some((atom) => pool.every(({ entry }) => entry.area.has(atom)))
-  if (atoms.has('light') && (namesPlace || placeOnlyNow) && [...own].every((atom) => atom === 'light' || WEAK.has(atom) || pool.every(({ entry }) => entry.area.has(atom))))
+  if (
+    atoms.has('light') &&
+    (namesPlace || placeOnlyNow) &&
+    [...own].every((atom) => atom === 'light' || WEAK.has(atom) || pool.every(({ entry }) => entry.area.has(atom)))
+  )
     return pick(pool, true)
   const near = pool.filter(({ entry }) => zoneOf(entry))
   if (near.length === 1 || (near.length > 1 && atoms.has('light'))) return pick(near, near.length > 1)
@@ -247,7 +329,9 @@ export const targetsOf = (asked: TargetsAsked): Target => {
 const isTogether = (words: readonly Token[], { names }: Known): boolean =>
   names.some((name) => {
     const strong = [...name].filter((atom) => !WEAK.has(atom))
-    const places = words.flatMap((token, i) => (meaningOf(token).atoms.some((atom) => strong.includes(atom)) ? [i] : []))
+    const places = words.flatMap((token, i) =>
+      meaningOf(token).atoms.some((atom) => strong.includes(atom)) ? [i] : [],
+    )
     const has = (atom: string): boolean => places.some((i) => meaningOf(words[i] ?? { word: '' }).atoms.includes(atom))
     const first = places[0] ?? 0
     const last = places.at(-1) ?? 0

@@ -11,7 +11,14 @@ export interface Before {
   isStale?: boolean | undefined
   language?: 'en' | 'de' | undefined
   /** A question that is open: the answer may be no more than a name. */
-  asked?: { intent?: string | undefined; family?: string | undefined; devices: readonly string[]; payload: Record<string, unknown> } | undefined
+  asked?:
+    | {
+        intent?: string | undefined
+        family?: string | undefined
+        devices: readonly string[]
+        payload: Record<string, unknown>
+      }
+    | undefined
 }
 
 export interface World {
@@ -32,14 +39,29 @@ export type Meant =
   /** How something is; `aspect` is the word asked about, such as `open`. */
   | { kind: 'state'; devices: string[]; aspect: string | undefined; words: string[] }
   /** One thing has to be said yet. */
-  | { kind: 'question'; about: 'device' | 'value' | 'intent' | 'name'; options: string[]; family?: string | undefined; intent?: string | undefined; payload?: Record<string, unknown>; field?: string; said?: string }
+  | {
+      kind: 'question'
+      about: 'device' | 'value' | 'intent' | 'name'
+      options: string[]
+      family?: string | undefined
+      intent?: string | undefined
+      payload?: Record<string, unknown>
+      field?: string
+      said?: string
+    }
   | { kind: 'confirm'; phrase: string }
   | { kind: 'cancel' }
   | { kind: 'stop' }
   | { kind: 'thanks' }
   | { kind: 'help' }
   /** Understood, and nothing will be done. */
-  | { kind: 'no'; why: 'negated' | 'later' | 'condition' | 'duration' | 'cannot' | 'limit'; device?: string; said?: string; can?: string[] }
+  | {
+      kind: 'no'
+      why: 'negated' | 'later' | 'condition' | 'duration' | 'cannot' | 'limit'
+      device?: string
+      said?: string
+      can?: string[]
+    }
   | { kind: 'unknown'; near: string[] }
 
 export interface Understanding {

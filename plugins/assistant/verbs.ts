@@ -2,8 +2,27 @@
 import type { Token } from './words.ts'
 
 export type Family =
-  | 'on' | 'off' | 'toggle' | 'start' | 'stop' | 'pause' | 'resume' | 'cancel' | 'open' | 'close' | 'lock' | 'unlock'
-  | 'set' | 'more' | 'less' | 'up' | 'down' | 'show' | 'record' | 'press' | 'play'
+  | 'on'
+  | 'off'
+  | 'toggle'
+  | 'start'
+  | 'stop'
+  | 'pause'
+  | 'resume'
+  | 'cancel'
+  | 'open'
+  | 'close'
+  | 'lock'
+  | 'unlock'
+  | 'set'
+  | 'more'
+  | 'less'
+  | 'up'
+  | 'down'
+  | 'show'
+  | 'record'
+  | 'press'
+  | 'play'
 
 export interface Found {
   family: Family
@@ -31,12 +50,24 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
   ['on', 'de', 'gib\\w?|gebt', '..', 'strom|saft'],
   ['on', 'de', 'mach\\w{0,2}', '..', 'hell'],
   ['on', 'en', 'make', '..', 'bright'],
-  ['on', 'de', 'mach\\w{0,2}|schalt\\w{0,2}|stell\\w{0,2}|dreh\\w{0,2}|knips\\w{0,2}|tu|lass|haett\\w*|will|moechte|soll(en|te|ten)?|brauch\\w*', '..', '>an|>ein'],
+  [
+    'on',
+    'de',
+    'mach\\w{0,2}|schalt\\w{0,2}|stell\\w{0,2}|dreh\\w{0,2}|knips\\w{0,2}|tu|lass|haett\\w*|will|moechte|soll(en|te|ten)?|brauch\\w*',
+    '..',
+    '>an|>ein',
+  ],
   ['on', 'de', '(an|ein)(zu)?(ge)?(mach|schalt|knips|stell|dreh|geh|zuend)(e|en|et|t|est|n)?'],
   ['on', 'de', 'aktivier\\w{0,2}'],
   ['on', 'de', '>an|>ein'],
   ['off', 'en', 'turn(ing)?|switch(ing)?|put|shut|power|cut|flip|get|leave|keep|click', 'off'],
-  ['off', 'en', 'turn(ed)?|switch(ed)?|put|shut|power|cut|flip|get|want|have|need|should|go|take|click', '..', '>off|>out'],
+  [
+    'off',
+    'en',
+    'turn(ed)?|switch(ed)?|put|shut|power|cut|flip|get|want|have|need|should|go|take|click',
+    '..',
+    '>off|>out',
+  ],
   ['off', 'en', 'put|turn|lights?', 'out'],
   ['off', 'en', 'kill|extinguish|deactivate|disable|cut'],
   ['off', 'en', 'shut|power|close', 'down'],
@@ -48,8 +79,18 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
   ['off', 'de', 'nimm|nehm\\w?', '..', 'strom|saft', 'weg'],
   ['off', 'de', 'mach\\w{0,2}', '..', 'dunkel'],
   ['off', 'en', 'make', '..', 'dark'],
-  ['off', 'de', 'mach\\w{0,2}|schalt\\w{0,2}|stell\\w{0,2}|dreh\\w{0,2}|knips\\w{0,2}|tu|lass|will|moechte|soll(en|te|ten)?', '..', '>aus|>ab'],
-  ['off', 'de', '(aus|ab)(zu)?(ge)?(mach|schalt|knips|stell|dreh|geh|schalte)(e|en|et|t|est|n)?|herunterfahren|loesch\\w{0,2}|deaktivier\\w{0,2}'],
+  [
+    'off',
+    'de',
+    'mach\\w{0,2}|schalt\\w{0,2}|stell\\w{0,2}|dreh\\w{0,2}|knips\\w{0,2}|tu|lass|will|moechte|soll(en|te|ten)?',
+    '..',
+    '>aus|>ab',
+  ],
+  [
+    'off',
+    'de',
+    '(aus|ab)(zu)?(ge)?(mach|schalt|knips|stell|dreh|geh|schalte)(e|en|et|t|est|n)?|herunterfahren|loesch\\w{0,2}|deaktivier\\w{0,2}',
+  ],
   ['off', 'de', '>aus'],
   ['toggle', 'en', 'toggle'],
   ['toggle', 'de', 'umschalten|umzuschalten'],
@@ -73,7 +114,11 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
   ['resume', 'en', 'resume|continue|unpause|proceed'],
   ['resume', 'en', 'carry', 'on'],
   ['resume', 'en', 'keep|go|get', '..', 'going|printing|again'],
-  ['resume', 'de', 'fortsetzen|fortzusetzen|fortfahren|weitermachen|weiterdrucken|weiterlaufen|weiterfahren|weiterarbeiten'],
+  [
+    'resume',
+    'de',
+    'fortsetzen|fortzusetzen|fortfahren|weitermachen|weiterdrucken|weiterlaufen|weiterfahren|weiterarbeiten',
+  ],
   ['resume', 'de', 'setz\\w{0,2}|fahr\\w{0,2}', '..', '>fort'],
   ['resume', 'de', 'mach\\w{0,2}|druck\\w{0,2}|lass\\w?|geht', '..', 'weiter|weiterlaufen|weiterdrucken|weitermachen'],
   ['resume', 'de', 'weiter'],
@@ -92,18 +137,36 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
   ['close', 'de', '>zu'],
   ['lock', 'en', 'lock'],
   ['lock', 'en', 'lock', '..', '>up'],
-  ['lock', 'de', 'verriegel\\w?|verriegle|absperren|abschliessen|abzuschliessen|zusperren|zuschliessen|verschliess\\w{0,2}|abschliess'],
+  [
+    'lock',
+    'de',
+    'verriegel\\w?|verriegle|absperren|abschliessen|abzuschliessen|zusperren|zuschliessen|verschliess\\w{0,2}|abschliess',
+  ],
   ['lock', 'de', 'schliess\\w{0,2}|sperr\\w{0,2}', '..', '>ab|>zu'],
   ['lock', 'de', 'sperr\\w{0,2}'],
   ['unlock', 'en', 'unlock'],
   ['unlock', 'de', 'entriegel\\w?|entriegle|entsperr\\w{0,2}|aufschliessen|aufzuschliessen|aufsperren'],
   ['unlock', 'de', 'schliess\\w{0,2}|sperr\\w{0,2}', '..', '>auf'],
-  ['set', 'en', 'set|adjust|change|make|turn|bring|put|dim|lower|raise|increase|decrease|reduce|heat|move|get|limit|drop|have|want', '..', 'to|at|by', '#'],
+  [
+    'set',
+    'en',
+    'set|adjust|change|make|turn|bring|put|dim|lower|raise|increase|decrease|reduce|heat|move|get|limit|drop|have|want',
+    '..',
+    'to|at|by',
+    '#',
+  ],
   ['set', 'en', 'set|dim', '..', '#'],
   ['set', 'en', 'set|change|make|turn', '..', 'to'],
   ['set', 'en', 'set|adjust|change|make'],
   ['set', 'en', 'to|at', '#'],
-  ['set', 'de', 'stell\\w{0,2}|setz\\w{0,2}|regel\\w{0,2}|regle|mach\\w{0,2}|dreh\\w{0,2}|dimm\\w{0,2}|fahr\\w{0,2}|heiz\\w{0,2}|bring\\w?|aender\\w?|schalt\\w{0,2}|erhoeh\\w{0,2}|senk\\w{0,2}|reduzier\\w{0,2}|will|moechte', '..', 'auf|um', '#'],
+  [
+    'set',
+    'de',
+    'stell\\w{0,2}|setz\\w{0,2}|regel\\w{0,2}|regle|mach\\w{0,2}|dreh\\w{0,2}|dimm\\w{0,2}|fahr\\w{0,2}|heiz\\w{0,2}|bring\\w?|aender\\w?|schalt\\w{0,2}|erhoeh\\w{0,2}|senk\\w{0,2}|reduzier\\w{0,2}|will|moechte',
+    '..',
+    'auf|um',
+    '#',
+  ],
   ['set', 'de', 'stell\\w{0,2}|setz\\w{0,2}|mach\\w{0,2}|schalt\\w{0,2}', '..', 'auf'],
   ['set', 'de', 'stell\\w{0,2}|mach\\w{0,2}|dimm\\w{0,2}', '..', '#'],
   ['set', 'de', 'auf', '#'],
@@ -122,7 +185,11 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
   ['less', 'en', 'turn|bring', 'down'],
   ['less', 'en', 'turn|bring', '..', '>down'],
   ['less', 'en', 'less'],
-  ['less', 'de', 'dunkler|leiser|kaelter|kuehler|langsamer|niedriger|weniger|abdunkeln|dimm\\w{0,2}|herunterdrehen|runterdrehen|senk\\w{0,2}|reduzier\\w{0,2}|verringer\\w?'],
+  [
+    'less',
+    'de',
+    'dunkler|leiser|kaelter|kuehler|langsamer|niedriger|weniger|abdunkeln|dimm\\w{0,2}|herunterdrehen|runterdrehen|senk\\w{0,2}|reduzier\\w{0,2}|verringer\\w?',
+  ],
   ['less', 'de', 'dreh\\w{0,2}|stell\\w{0,2}|regel\\w{0,2}', '..', '>runter|>herunter'],
   ['up', 'en', 'raise|lift'],
   ['up', 'en', '>up'],
@@ -155,13 +222,42 @@ const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] = [
 
 /** Words that may stand in for a number: shares and ends of a scale. */
 export const SHARES: Readonly<Record<string, number>> = {
-  half: 0.5, halb: 0.5, halbe: 0.5, halber: 0.5, haelfte: 0.5, halben: 0.5, full: 1, fully: 1, voll: 1, volle: 1, voller: 1, volles: 1, max: 1,
-  maximum: 1, maximal: 1, maximale: 1, maximaler: 1, ganz: 1, minimum: 0, min: 0, minimal: 0, minimale: 0, minimaler: 0, quarter: 0.25, viertel: 0.25, third: 1 / 3,
-  drittel: 1 / 3, dreiviertel: 0.75, fullest: 1, brightest: 1,
+  half: 0.5,
+  halb: 0.5,
+  halbe: 0.5,
+  halber: 0.5,
+  haelfte: 0.5,
+  halben: 0.5,
+  full: 1,
+  fully: 1,
+  voll: 1,
+  volle: 1,
+  voller: 1,
+  volles: 1,
+  max: 1,
+  maximum: 1,
+  maximal: 1,
+  maximale: 1,
+  maximaler: 1,
+  ganz: 1,
+  minimum: 0,
+  min: 0,
+  minimal: 0,
+  minimale: 0,
+  minimaler: 0,
+  quarter: 0.25,
+  viertel: 0.25,
+  third: 1 / 3,
+  drittel: 1 / 3,
+  dreiviertel: 0.75,
+  fullest: 1,
+  brightest: 1,
 }
 
 const AFTER_PARTICLE = new Set(
-  'in im am auf bei beim und bitte jetzt mal wieder mit fuer sofort gleich danke oder ueber neben hinter vorne hinten oben unten draussen drinnen ueberall please now again and or for at thanks thank for immediately too also auch right everywhere there here dort hier da to so kurz schnell lassen sein werden wird ist gehen machen , ? ; : then dann of with inside outside as when um if falls wenn sobald until bis nach ein_'.split(' '),
+  'in im am auf bei beim und bitte jetzt mal wieder mit fuer sofort gleich danke oder ueber neben hinter vorne hinten oben unten draussen drinnen ueberall please now again and or for at thanks thank for immediately too also auch right everywhere there here dort hier da to so kurz schnell lassen sein werden wird ist gehen machen , ? ; : then dann of with inside outside as when um if falls wenn sobald until bis nach ein_'.split(
+    ' ',
+  ),
 )
 /** After an `on` in mid-sentence these begin a place, and the `on` is a preposition. */
 const isParticleAt = (words: readonly Token[], i: number): boolean => {

@@ -10,7 +10,8 @@ export interface Token {
 }
 
 const LETTERS: Readonly<Record<string, string>> = { ä: 'ae', ö: 'oe', ü: 'ue', ß: 'ss', '’': "'", '´': "'", '`': "'" }
-const UNIT = /^(\d+(?:[.,]\d+)?)(c|f|k|grad|a|amp|amps|ampere|w|v|s|sec|sek|m|min|h|x|percent|prozent|pct|rpm|bar|mm|cm)$/
+const UNIT =
+  /^(\d+(?:[.,]\d+)?)(c|f|k|grad|a|amp|amps|ampere|w|v|s|sec|sek|m|min|h|x|percent|prozent|pct|rpm|bar|mm|cm)$/
 const PIECE = /\d+[.,]\d+(?![a-z\d])|[a-z0-9]+|[%°?,;:]/g
 /** Longer sentences are cut: nobody says so much at once. */
 const MOST_TOKENS = 80
@@ -31,14 +32,10 @@ const tokenOf = (word: string): Token => {
 
 /** The words, numbers and marks of a sentence, in order. */
 export const tokens = (text: string): Token[] =>
-  [...plain(text).matchAll(PIECE)]
-    .slice(0, MOST_TOKENS)
-    .flatMap(([piece]) => {
-      const [, digits, unit] = UNIT.exec(piece) ?? []
-      return digits === undefined || unit === undefined
-        ? [tokenOf(piece)]
-        : [tokenOf(digits), tokenOf(unit)]
-    })
+  [...plain(text).matchAll(PIECE)].slice(0, MOST_TOKENS).flatMap(([piece]) => {
+    const [, digits, unit] = UNIT.exec(piece) ?? []
+    return digits === undefined || unit === undefined ? [tokenOf(piece)] : [tokenOf(digits), tokenOf(unit)]
+  })
 
 const ENDINGS = ['ern', 'ies', 'en', 'er', 'es', 'n', 's', 'e'] as const
 /** Between the parts of a German compound. */
@@ -118,7 +115,8 @@ export const apart = (a: string, b: string, most: number): number => {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
       let least = Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (above[j - 1] ?? 0) + same)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, (before[j - 2] ?? 0) + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, (before[j - 2] ?? 0) + 1)
       row.push(least)
     }
     before = above
