@@ -53,6 +53,27 @@ const fill = async (hub: ChildHub, login: Login, from: number): Promise<{ kept: 
   throw new Error('the disk did not fill up')
 }
 
+/** Two people with the role safety release the shop after the stop. */
+const release = async (hub: ChildHub): Promise<void> => {
+  const password = 'correct horse battery'
+  const tokens: string[] = []
+  for (const username of ['cleo', 'dan']) {
+    const made = await hub.api('/api/people', { json: { username, password, roles: ['safety'] } })
+    expect(made.status, JSON.stringify(made.body)).toBe(201)
+    tokens.push(await hub.login(username, password))
+  }
+  const [first = '', second = ''] = tokens
+  const asked = await hub.api<{ approval: { id: string; digest: string; phrase: string } }>('/api/safety/resume', {
+    method: 'POST',
+    token: first,
+  })
+  expect(asked.status, JSON.stringify(asked.body)).toBe(200)
+  const { id, digest, phrase } = asked.body.approval
+  for (const token of [first, second])
+    await hub.api('/api/safety/hazards/approve', { token, json: { id, digest, phrase, decision: 'approve' } })
+  expect((await hub.api<{ latched?: object }>('/api/safety')).body.latched).toBeUndefined()
+}
+
 const recorded = async (hub: ChildHub): Promise<number[]> => {
   const found: number[] = []
   for (let since: number | null = 0; since !== null;) {
@@ -109,6 +130,7 @@ const story = async (hub: ChildHub, free: () => void): Promise<{ lamp: Login; ke
   const kept = [...before.kept, before.next]
   const there = await recorded(hub)
   expect(kept.filter((n) => !there.includes(n))).toEqual([])
+  await release(hub)
   const again = await hub.api<{ commandId: string }>('/api/device/lamp/command', { json: { intent: 'light.turn_on' } })
   expect(again.status, JSON.stringify(again.body)).toBe(202)
   await executor.hears(({ topic, json }) => topic.endsWith('/cmd') && json()['intent'] === 'light.turn_on')

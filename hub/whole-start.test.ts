@@ -231,7 +231,7 @@ describe('a stop', () => {
     const hub = await childHub(dir, { env: DEMO })
     await eventually(
       async () => (await hub.api<{ items: { online: boolean }[] }>('/api/devices')).body.items,
-      (items) => items.filter(({ online }) => online).length === 12,
+      (items) => items.filter(({ online }) => online).length === 13,
       { ms: 15_000, everyMs: 250 },
     )
     const children = process.platform === 'linux' ? childrenOf(hub.pid) : []
