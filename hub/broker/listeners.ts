@@ -1,10 +1,10 @@
 // Where MQTT clients come in: TCP, TLS and WebSocket. Each connection is counted before a byte of it is read.
-import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type SecureContextOptions } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { Fatal, reasonOf } from '../errors.ts'
+import { createServer as createHttpServer } from '../node-http.ts'
 import type { Admission, Ticket } from './admission.ts'
 
 export interface Listen {

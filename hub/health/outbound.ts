@@ -1,7 +1,8 @@
 // Every call an integration makes over HTTP goes through here: bounded in time, size and retries, behind a breaker, never off the site in OFFLINE_MODE (ID-9).
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { Recoverable, reasonOf } from '../errors.ts'
+import { Agent as HttpAgent, request as httpRequest } from '../node-http.ts'
 import { type Breaker, breaker, type BreakerLimits, type BREAKERS } from './breaker.ts'
 import type { Correlation } from './correlation.ts'
 import { authHeaders, type CredentialRecord } from './credential.ts'

@@ -1,7 +1,7 @@
 // METRICS_BIND: /metrics without a token, on an address of its own that the site's network protects.
-import { createServer } from 'node:http'
 import { Fatal } from '../errors.ts'
 import type { Metrics } from '../health/report.ts'
+import { createServer } from '../node-http.ts'
 import { listen } from './listen.ts'
 
 /** Listens on `bind` (`127.0.0.1:9464`, `[::1]:9464`); rejects with Fatal. Answers GET /metrics and nothing else. */
