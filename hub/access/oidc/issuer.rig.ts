@@ -56,11 +56,24 @@ const serve = async (server: Server): Promise<number> => {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** Starts one; it is gone after the test. `redirectUri` is where the hub gets browsers back. */
-export const testIssuer = async (
+interface TestIssuerOptions {
+  /** Where applications get browsers back; read again by `useKeys`. */
+  redirectUris?: string[]
+  secret?: string
+}
+
+/** Starts one; it is gone after the test. */
+export const testIssuer = async (key: TestKey, options: TestIssuerOptions = {}): Promise<TestIssuer> => {
+  const it = await startIssuer(key, options)
+  onTestFinished(it.close)
+  return it
+}
+
+/** Starts one, for whoever closes it. */
+export const startIssuer = async (
   key: TestKey,
-  { redirectUris = [], secret }: { redirectUris?: string[]; secret?: string } = {},
-): Promise<TestIssuer> => {
+  { redirectUris = [], secret }: TestIssuerOptions = {},
+): Promise<TestIssuer & { close(): Promise<void> }> => {
   let provider: ReturnType<Provider['callback']> = (_, response) => void response.writeHead(503).end()
   const calls: string[] = []
   const server = createServer((request, response) => {
@@ -72,12 +85,12 @@ export const testIssuer = async (
     provider(request, response)
   })
   const url = `http://127.0.0.1:${await serve(server)}`
-  onTestFinished(async () => {
-    server.closeAllConnections()
-    await new Promise((done) => server.close(done))
-  })
 
-  const it: TestIssuer = {
+  const it: TestIssuer & { close(): Promise<void> } = {
+    async close() {
+      server.closeAllConnections()
+      await new Promise((done) => server.close(done))
+    },
     url,
     calls,
     groups: {},

@@ -6,7 +6,7 @@ import type { Role } from '../../bus/principal.ts'
 import type { Clock } from '../../clock.ts'
 import { Fatal, reasonOf, Recoverable, Unauthenticated } from '../../errors.ts'
 import { Secret } from '../../health/secret.ts'
-import { type Outbound, outbound } from '../../health/outbound.ts'
+import { type Outbound, outbound, PeerRefused } from '../../health/outbound.ts'
 import type { Health, Log } from '../../health/report.ts'
 import { mappedRoles } from './claims.ts'
 import { openKeySet } from './key-set.ts'
@@ -198,9 +198,12 @@ export const openIssuer = ({ id, settings, clock, log, health }: IssuerParts): I
     }
     const { userinfo_endpoint: address } = await discovery()
     if (address === undefined) return {}
-    const answer = z
-      .looseObject({ sub: z.string() })
-      .safeParse(await call(address, { headers: { authorization: `Bearer ${access}` } }))
+    const told = await call(address, { headers: { authorization: `Bearer ${access}` } }).catch((error: unknown) => {
+      // It has no more to say of them: then they have the roles that are known, which are none.
+      if (error instanceof PeerRefused && error.status < 500) return undefined
+      throw error
+    })
+    const answer = z.looseObject({ sub: z.string() }).safeParse(told)
     return answer.success && isSame(answer.data) ? answer.data : {}
   }
 
@@ -288,6 +291,9 @@ const reached = async <T>(id: string, work: Promise<T>): Promise<T> => {
     return await work
   } catch (error) {
     if (error instanceof Unauthenticated) throw error
+    if (error instanceof PeerRefused && error.status < 500) {
+      throw new Unauthenticated(`${id} did not accept this sign-in (${error.status}): start again.`)
+    }
     throw new Recoverable(
       'UNAVAILABLE',
       `${id} cannot be asked: ${reasonOf(error)}. Sign in with a password, or try again.`,
