@@ -33,7 +33,7 @@ afterEach(async () => {
 })
 
 const start = async (more: (app: App) => void = () => {}) => {
-  const { access, clock, revoked } = await rig(store)
+  const { access, clock, revoked, notes } = await rig(store)
   const claim = openClaim({ access, settings: openSettings(store), clock, log: silent })
   const app: App = fastify({ routerOptions: { maxParamLength: 256 } }).withTypeProvider<ZodTypeProvider>()
   apps.push(app)
@@ -57,7 +57,7 @@ const start = async (more: (app: App) => void = () => {}) => {
   const tokenOf = async (username: string) =>
     (await access.login({ username, password: PASSWORD, address: `192.0.2.${++tokens}` })).token
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-  return { app, access, clock, claim, revoked, tokenOf, bearer }
+  return { app, access, clock, claim, revoked, notes, tokenOf, bearer }
 }
 type Rig = Awaited<ReturnType<typeof start>>
 
@@ -232,6 +232,81 @@ describe('the routes of access', () => {
     expect((await as('DELETE', '/api/people/carl')).statusCode).toBe(204)
     expect((await as('DELETE', '/api/people/carl')).statusCode).toBe(404)
     expect((await as('DELETE', '/api/people/admin')).statusCode).toBe(409)
+  })
+
+  test('an admin gives other roles, which end what was done with the old ones; the last admin stays one', async () => {
+    const it = await start()
+    const tokens = await everybody(it)
+    const set = (name: string, roles: readonly string[], by = 'admin') =>
+      it.app.inject({
+        method: 'PUT',
+        url: `/api/people/${name}/roles`,
+        headers: it.bearer(tokens[by] ?? ''),
+        payload: { roles },
+      })
+    expect((await set('operator', ['admin'], 'engineer')).statusCode).toBe(403)
+    for (const roles of [[], ['king'], ['admin', 'admin', 'admin', 'admin', 'admin']]) {
+      expect((await set('operator', roles)).statusCode).toBe(400)
+    }
+    expect((await set('nobody', ['operator'])).statusCode).toBe(404)
+    expect((await set('admin', ['operator'])).statusCode).toBe(409)
+    expect((await set('operator', ['engineer', 'safety'])).json()).toMatchObject({ roles: ['engineer', 'safety'] })
+    expect(it.revoked).toEqual(['person:operator ui.operator'])
+    expect(it.notes.at(-1)).toEqual([
+      'roles.set',
+      'person:admin',
+      'operator',
+      { before: ['operator'], roles: ['engineer', 'safety'] },
+    ])
+    const me = (token: string) => it.app.inject({ url: '/api/me', headers: it.bearer(token) })
+    expect((await me(tokens['operator'] ?? '')).statusCode).toBe(401)
+    expect((await me(await it.tokenOf('operator'))).json()).toMatchObject({ roles: ['engineer', 'safety'] })
+    // Of two admins at the same moment, one stays.
+    await set('safety', ['admin'])
+    const [first, second] = await Promise.allSettled([
+      it.access.setRoles('admin', ['operator']),
+      it.access.setRoles('safety', ['operator']),
+    ])
+    expect([first.status, second.status]).toEqual(['fulfilled', 'rejected'])
+  })
+
+  test('a token is renewed until twelve hours after the password; a key is not', async () => {
+    const it = await start()
+    await everybody(it)
+    const renew = (token: string) => it.app.inject({ method: 'POST', url: '/api/me/token', headers: it.bearer(token) })
+    let token = await it.tokenOf('operator')
+    for (let minutes = 0; minutes < 720; minutes += 24) {
+      it.clock.pass(24 * 60)
+      if (minutes + 24 >= 720) break
+      const answer = await renew(token)
+      expect([minutes, answer.statusCode, answer.headers['cache-control']]).toEqual([minutes, 200, 'no-store'])
+      token = answer.json().access_token
+    }
+    const late = await renew(token)
+    expect([late.statusCode, late.json().error.message]).toEqual([401, expect.stringContaining('12 hours ago')])
+    const { key } = await it.access.issueKey('admin', { name: 'x', scopes: ['self.read'] })
+    expect((await renew(key)).statusCode).toBe(403)
+  })
+
+  test('the signing keys are for admins, and no answer has a secret', async () => {
+    const it = await start()
+    const tokens = await everybody(it)
+    const as = (role: string, method: 'GET' | 'POST' | 'DELETE', url: string) =>
+      it.app.inject({ method, url, headers: it.bearer(tokens[role] ?? '') })
+    for (const role of ['operator', 'engineer', 'safety']) {
+      expect((await as(role, 'GET', '/api/signing-keys')).statusCode).toBe(403)
+      expect((await as(role, 'POST', '/api/signing-keys')).statusCode).toBe(403)
+    }
+    const [{ kid }] = (await as('admin', 'GET', '/api/signing-keys')).json().items
+    const made = await as('admin', 'POST', '/api/signing-keys')
+    expect([made.statusCode, made.json().state]).toEqual([201, 'signs'])
+    const listed = (await as('admin', 'GET', '/api/signing-keys')).json()
+    expect(listed.items).toEqual([
+      { kid: made.json().kid, state: 'signs', createdAt: expect.any(String) },
+      { kid, state: 'verifies', createdAt: expect.any(String), retiredAt: expect.any(String) },
+    ])
+    expect((await as('admin', 'DELETE', `/api/signing-keys/${kid}`)).statusCode).toBe(204)
+    expect((await as('admin', 'GET', '/api/signing-keys')).statusCode).toBe(401)
   })
 
   test('people change their own password when they know it', async () => {

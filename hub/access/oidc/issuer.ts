@@ -1,15 +1,16 @@
 // One issuer: checks its tokens, and leads a browser there and back (OpenID Connect Core 1.0, code flow with PKCE).
-import { readFileSync, statSync } from 'node:fs'
 import type { JWTPayload, JWTVerifyOptions } from 'jose'
 import { z } from 'zod'
 import type { Role } from '../../bus/principal.ts'
 import type { Clock } from '../../clock.ts'
-import { Fatal, reasonOf, Recoverable, Unauthenticated } from '../../errors.ts'
-import { Secret } from '../../health/secret.ts'
+import { reasonOf, Recoverable, Unauthenticated } from '../../errors.ts'
+import type { Secret } from '../../health/secret.ts'
 import { type Outbound, outbound, PeerRefused } from '../../health/outbound.ts'
 import type { Health, Log } from '../../health/report.ts'
 import { mappedRoles } from './claims.ts'
+import { readPem, readSecret } from './files.ts'
 import { openKeySet } from './key-set.ts'
+import { whyNot } from './refusals.ts'
 import { type IssuerSettings, isSafeUrl } from './settings.ts'
 
 export interface IssuerParts {
@@ -111,7 +112,11 @@ export const openIssuer = ({ id, settings, clock, log, health }: IssuerParts): I
   let discovered: { document: Discovery; at: number } | undefined
   const discovery = async (): Promise<Discovery> => {
     if (discovered !== undefined && Math.abs(clock.now() - discovered.at) < DISCOVERED_MS) return discovered.document
-    const parsed = Discovery.safeParse(await call(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`))
+    const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+    const found = await call(address).catch((error: unknown) => {
+      throw new Error(`its discovery document cannot be had: ${reasonOf(error)}`)
+    })
+    const parsed = Discovery.safeParse(found)
     if (!parsed.success) throw new Error('its discovery document is not of the form of OpenID Connect')
     if (parsed.data.issuer !== issuer) {
       throw new Error(`it calls itself ${parsed.data.issuer.slice(0, 200)}; set issuer to exactly that if it is right`)
@@ -298,51 +303,5 @@ const reached = async <T>(id: string, work: Promise<T>): Promise<T> => {
       'UNAVAILABLE',
       `${id} cannot be asked: ${reasonOf(error)}. Sign in with a password, or try again.`,
     )
-  }
-}
-
-const CODES: Record<string, string> = {
-  ERR_JWT_EXPIRED: 'it has expired',
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature is wrong',
-  ERR_JOSE_ALG_NOT_ALLOWED: 'its kind of signature is not accepted',
-  ERR_JWKS_NO_MATCHING_KEY: 'it is signed with a key the issuer does not have',
-  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'it does not say with which key it is signed',
-}
-const CLAIMS: Record<string, string> = {
-  aud: 'it is for somebody else (aud)',
-  iss: 'it is of another issuer',
-  nbf: 'it is not good yet',
-  iat: 'it does not say when it was made',
-  exp: 'it does not say when it expires',
-  sub: 'it does not say for whom it is',
-}
-
-const whyNot = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const claim = error instanceof Error && 'claim' in error && typeof error.claim === 'string' ? error.claim : ''
-  return (
-    CODES[code] ??
-    CLAIMS[claim] ??
-    (code === '' ? reasonOf(error).slice(0, 200) : 'it is not a token that can be checked')
-  )
-}
-
-const readPem = (id: string, path: string): string => {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Fatal(`access.issuers.${id}.caFile: ${path} cannot be read: ${reasonOf(error)}`)
-  }
-}
-
-const readSecret = (id: string, path: string): Secret => {
-  try {
-    if ((statSync(path).mode & 0o077) !== 0 && process.platform !== 'win32') {
-      throw new Fatal(`${path} holds a secret and can be read by other users of this computer: chmod 600 ${path}`)
-    }
-    return new Secret(readFileSync(path, 'utf8').trim())
-  } catch (error) {
-    if (error instanceof Fatal) throw error
-    throw new Fatal(`access.issuers.${id}.clientSecretFile: ${path} cannot be read: ${reasonOf(error)}`)
   }
 }
