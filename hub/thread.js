@@ -5,3 +5,5 @@ import { keepCompiled, useCompileCache } from './compile-cache.js'
 useCompileCache()
 await import(String(process.argv[2]))
 keepCompiled()
+const { settleLater } = await import('./settle.ts')
+settleLater()
