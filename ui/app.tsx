@@ -5,7 +5,8 @@ import { idOfPath } from './approvals/path.ts'
 import { AuditPage } from './audit/page.tsx'
 import { hubApi } from './api/client.ts'
 import { Problem, sentence } from './api/problem.ts'
-import { forgetSession, keepSession, keptSession, safeReturn, type Session } from './api/session.ts'
+import { forgetSession, keepSession, keptSession, renewSession, safeReturn, type Session } from './api/session.ts'
+import { renewing } from './api/sign-in.ts'
 import type { Claim as ClaimState, Me } from './api/types.ts'
 import { Button } from './design/button.tsx'
 import { Note } from './design/parts.tsx'
@@ -154,11 +155,12 @@ const useAnswer = <T,>(ask: (() => Promise<T>) | undefined) => {
 interface SignedInProps {
   session: Session
   path: string
+  onRenewed: (next: Session) => void
   onExpired: () => void
   onLogout: () => void
 }
 
-const SignedIn = ({ session, path, onExpired, onLogout }: SignedInProps) => {
+const SignedIn = ({ session, path, onRenewed, onExpired, onLogout }: SignedInProps) => {
   const hub = useMemo(() => hubApi({ token: () => session.token, expired: onExpired }), [session.token, onExpired])
   const { answer: me, problem, again } = useAnswer<Me>(hub.me)
   // The live line refuses a token it does not like; whether the session is over is for the API to say.
@@ -168,6 +170,7 @@ const SignedIn = ({ session, path, onExpired, onLogout }: SignedInProps) => {
     const timer = setTimeout(onExpired, Math.min(Math.max(0, session.expiresAt - Date.now()), TIMER_AT_MOST))
     return () => clearTimeout(timer)
   }, [session.expiresAt, onExpired])
+  useEffect(() => renewing(session, onRenewed), [session, onRenewed])
   if (!me) return <Waiting problem={problem} onRetry={again} />
   return (
     <JarvisProvider hub={hub} me={me} session={session} onRefused={refused}>
@@ -217,6 +220,10 @@ export const App = () => {
     setNotice(why)
     setSession(undefined)
   }, [])
+  const renewed = useCallback((next: Session) => {
+    renewSession(next)
+    setSession(next)
+  }, [])
   const expired = useCallback(() => end(ENDED), [end])
   const logout = useCallback(() => {
     end(undefined)
@@ -229,7 +236,14 @@ export const App = () => {
   return (
     <>
       {session ? (
-        <SignedIn key={session.token} session={session} path={path} onExpired={expired} onLogout={logout} />
+        <SignedIn
+          key={session.username}
+          session={session}
+          path={path}
+          onRenewed={renewed}
+          onExpired={expired}
+          onLogout={logout}
+        />
       ) : (
         <SignedOut path={path} notice={notice} onSession={signedIn} />
       )}

@@ -38,6 +38,10 @@ export const keepSession = (session: Session, stay: boolean): void => {
   place.setItem(KEY, JSON.stringify(session))
 }
 
+/** Keeps a renewed session where the one before is kept. */
+export const renewSession = (session: Session): void =>
+  keepSession(session, parse(sessionStorage.getItem(KEY)) === undefined && localStorage.getItem(KEY) !== null)
+
 export const forgetSession = (): void => {
   sessionStorage.removeItem(KEY)
   localStorage.removeItem(KEY)

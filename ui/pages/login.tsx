@@ -1,8 +1,9 @@
 // Signing in, with a password or with a key; and back to where one was.
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { hubApi } from '../api/client.ts'
 import { sentence } from '../api/problem.ts'
 import type { Session } from '../api/session.ts'
+import { arrive, broughtBack, isBroughtBack, type Issuer, issuers, leaveFor } from '../api/sign-in.ts'
 import { Button } from '../design/button.tsx'
 import { Check, TextField } from '../design/field.tsx'
 import { Note } from '../design/parts.tsx'
@@ -32,8 +33,26 @@ export const Login = ({ notice, onSession }: Props) => {
   const [username, setUsername] = useState('')
   const [secret, setSecret] = useState('')
   const [stay, setStay] = useState(false)
-  const [busy, setBusy] = useState(false)
+  const [busy, setBusy] = useState(isBroughtBack)
   const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [elsewhere, setElsewhere] = useState<readonly Issuer[]>([])
+  const came = useRef(false)
+
+  useEffect(() => {
+    // Once: what was brought back is good for one try.
+    if (came.current) return
+    came.current = true
+    issuers().then(setElsewhere, () => undefined)
+    const brought = broughtBack()
+    if (brought === undefined) return
+    arrive(brought).then(
+      (session) => onSession(session, brought.stay),
+      (error: unknown) => {
+        setProblem(sentence(error))
+        setBusy(false)
+      },
+    )
+  }, [onSession])
 
   const submit = async (): Promise<void> => {
     if (secret === '' || (!byKey && username.trim() === '')) {
@@ -105,6 +124,11 @@ export const Login = ({ notice, onSession }: Props) => {
         <Button type="submit" look="primary" isDisabled={busy}>
           {busy ? 'Signing in…' : 'Sign in'}
         </Button>
+        {elsewhere.map(({ id, title }) => (
+          <Button key={id} isDisabled={busy} onPress={() => leaveFor(id, stay)}>
+            Sign in with {title}
+          </Button>
+        ))}
         <Button
           look="quiet"
           onPress={() => {
