@@ -401,6 +401,13 @@ const readClause = (
   const lost = target.unknown
   const sure = target.devices.length === 1 && (target.considered[0]?.why.includes('100 %') ?? false)
   const strangers = lost.filter((word) => !/\d/.test(word))
+  if (family === undefined && (lost.length > 0 || target.devices.length === 0))
+    return {
+      meant: { kind: 'unknown', near: [] },
+      confidence: 0,
+      matched,
+      considered: consideredOf({ ...target, devices: [] }),
+    }
   if (
     target.devices.length === 0 ||
     (lost.length > 0 &&
