@@ -129,11 +129,10 @@ const deviceOf = (payload: Fields): AnnouncedDevice => {
   return { identifiers: identifiersOf(device), ...known }
 }
 
-/** Puts the base topic where `~` stands, at the start or at the end of a topic. */
+/** Puts the base topic where `~` stands, at the start or at the end of a topic, and writes out what says when it is there. */
 const rebased = (fields: Fields, base: unknown): Fields => {
-  if (typeof base !== 'string' || base === '') return fields
   const topic = (value: unknown): unknown => {
-    if (typeof value !== 'string') return value
+    if (typeof base !== 'string' || base === '' || typeof value !== 'string') return value
     if (value.startsWith('~')) return base + value.slice(1)
     return value.endsWith('~') ? value.slice(0, -1) + base : value
   }
