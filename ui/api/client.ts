@@ -27,7 +27,7 @@ import {
 } from './read-approval.ts'
 import { readAuditCheck, readAuditRow, type AuditCheck, type AuditQuery, type AuditRow } from './read-audit.ts'
 import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
-import { readTalk, type TalkAnswer } from './read-talk.ts'
+import { readNotUnderstood, readTalk, readTurns, type PastTurn, type TalkAnswer } from './read-talk.ts'
 import { readReplay, readReplayId } from './read-replay.ts'
 import type {
   Claim,
@@ -95,6 +95,8 @@ export interface Hub {
   audit(query: AuditQuery): Promise<AuditRow[]>
   /** Says a sentence to the assistant. */
   query(conversationId: string, sentence: string): Promise<TalkAnswer>
+  /** What was said in a conversation; nothing when there is none. */
+  conversation(id: string): Promise<PastTurn[]>
   /** Walks the whole chain of the audit. */
   verifyAudit(): Promise<AuditCheck>
   flow(id: string): Promise<FlowDetail>
@@ -217,7 +219,22 @@ export const hubApi = (caller: Caller): Hub => {
     },
     query: async (conversationId, sentence) => {
       const body = { conversationId, channel: 'text', input: { text: sentence } }
-      return shaped(readTalk(await post('/api/query', body)), '/api/query')
+      try {
+        return shaped(readTalk(await post('/api/query', body)), '/api/query')
+      } catch (error) {
+        const answer =
+          error instanceof Problem ? readNotUnderstood(conversationId, error.message, error.details) : undefined
+        if (answer) return answer
+        throw error
+      }
+    },
+    conversation: async (id) => {
+      try {
+        return readTurns(id, await call(`/api/conversations/${encodeURIComponent(id)}`))
+      } catch (error) {
+        if (error instanceof Problem && error.status === 404) return []
+        throw error
+      }
     },
     verifyAudit: async () => {
       const path = '/api/audit/verify'

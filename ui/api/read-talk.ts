@@ -42,6 +42,8 @@ export interface TalkAnswer {
   /** What could have been meant. */
   near: string[]
   commands: Done[]
+  /** What can be said in answer to a question. */
+  options: string[]
   /** Waits for people. */
   pending?: { approval?: string; commandId?: string; text?: string }
 }
@@ -75,6 +77,15 @@ const plain = (value: unknown): string => {
   if (value === null || value === undefined) return ''
   if (isRecord(value)) return text(value['name']) ?? text(value['text']) ?? text(value['id']) ?? JSON.stringify(value)
   return JSON.stringify(value)
+}
+
+/** A turn of a conversation as the hub kept it. */
+export interface PastTurn {
+  at: number
+  /** Such as `person:ada`. */
+  who: string
+  said: string
+  answer: TalkAnswer
 }
 
 const readReplies = (value: unknown): string[] =>
@@ -123,31 +134,47 @@ const readPending = (value: unknown): TalkAnswer['pending'] => {
   })
 }
 
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+
 /** An answer of `/api/query`; undefined when it is none. What an explanation leaves out is missing, and nothing is made up. */
 export const readTalk = (value: unknown): TalkAnswer | undefined => {
   if (!isRecord(value)) return undefined
   const conversationId = text(value['conversationId'])
   if (conversationId === undefined) return undefined
   const routing = record(value['routing'])
-  const decision = {
-    ...routing,
-    ...record(routing['decision']),
-    ...record(value['decision']),
-    ...record(value['explanation']),
-  }
-  const pending = readPending(value['pendingHazard'])
-  const commands = Array.isArray(value['commands']) ? value['commands'] : decision['commands']
+  const replies = list(value['replies']).map(record)
+  const told = [...list(value['commands']), ...replies.flatMap((one) => list(one['commands']))]
+  const asked = replies.map((one) => text(one['approval'])).find((one) => one !== undefined)
+  const pending = readPending(value['pendingHazard']) ?? (asked === undefined ? undefined : { approval: asked })
   return {
     conversationId,
     replies: readReplies(value['replies']),
-    matched: readMatched(decision['matched']),
-    considered: readConsidered(decision['considered']),
-    near: readConsidered(decision['near'] ?? value['near']).map((one) => one.text),
-    commands: (Array.isArray(commands) ? commands : []).map(readDone).filter((one) => one !== undefined),
-    ...optional({
-      path: text(decision['path']) ?? text(decision['tier']),
-      why: text(decision['why']) ?? text(decision['reason']),
-    }),
+    matched: readMatched(routing['matched']),
+    considered: readConsidered(routing['considered']),
+    near: readConsidered(value['near'] ?? routing['near']).map((one) => one.text),
+    commands: told.map(readDone).filter((one) => one !== undefined),
+    options: replies.flatMap((one) => list(one['options'])).map(plain),
+    ...optional({ path: text(routing['understander']) ?? text(routing['tier']), why: text(routing['why']) }),
     ...(pending === undefined ? {} : { pending }),
   }
 }
+
+/** A sentence that was not understood is an answer too: what was near stands in the details of the refusal. */
+export const readNotUnderstood = (conversationId: string, message: string, details: unknown): TalkAnswer | undefined =>
+  Array.isArray(record(details)['near'])
+    ? readTalk({ ...record(details), conversationId, replies: [message] })
+    : undefined
+
+const readPast = (conversationId: string, value: unknown): PastTurn | undefined => {
+  if (!isRecord(value)) return undefined
+  const said = text(value['text'])
+  const answer = readTalk({ conversationId, replies: value['replies'] })
+  if (said === undefined || !answer) return undefined
+  return { at: instant(value['at']), who: text(value['who']) ?? '', said, answer }
+}
+
+/** What was said in a conversation, as far as the hub keeps it. */
+export const readTurns = (conversationId: string, value: unknown): PastTurn[] =>
+  list(record(value)['turns'])
+    .map((one) => readPast(conversationId, one))
+    .filter((one) => one !== undefined)

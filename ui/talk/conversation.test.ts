@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { readContext, readTalk } from '../api/read-talk.ts'
-import { contextWords, newConversation, ownConversation } from './conversation.ts'
+import { readContext, readNotUnderstood, readTalk, readTurns } from '../api/read-talk.ts'
+import { contextWords, mergedTurns, newConversation, ownConversation, type Turn } from './conversation.ts'
 
 const NOW = Date.parse('2026-11-20T08:00:00Z')
 const context = (more: object) =>
@@ -45,11 +45,49 @@ test('an answer is read with what matched, what was considered and what was near
   expect(pairs).toMatchObject({
     replies: ['Done.', 'And that.'],
     path: 'local',
+    options: [],
     matched: [{ name: 'turn on', value: 'turn_on' }],
     considered: [{ text: 'hall light', why: 'another area' }],
     pending: { approval: 'a1', commandId: 'c1' },
   })
-  const unknown = readTalk({ conversationId: 'ada', replies: 'What?', routing: { near: ['turn on the light'] } })
-  expect(unknown).toMatchObject({ replies: ['What?'], near: ['turn on the light'], matched: [], commands: [] })
+  const unknown = readNotUnderstood('ada', 'What?', { near: ['turn on the light'], routing: { understander: 'rules' } })
+  expect(unknown).toMatchObject({ replies: ['What?'], near: ['turn on the light'], matched: [], path: 'rules' })
+  expect(readNotUnderstood('ada', 'No right', { right: 'devices.request' })).toBeUndefined()
   expect(readTalk({ replies: [] })).toBeUndefined()
+})
+
+test('a conversation of the hub is shown with what was said here, each turn once', () => {
+  const reply = {
+    kind: 'done',
+    text: 'Done.',
+    commands: [{ commandId: 'c1', device: 'lamp', intent: 'light.turn_on', status: 'done' }],
+  }
+  const past = readTurns('ada', {
+    turns: [
+      { at: '2026-11-20T08:00:00Z', who: 'person:ada', text: 'lamp on', replies: [reply] },
+      {
+        at: '2026-11-20T08:00:30Z',
+        who: 'person:grace',
+        text: 'lamp off',
+        replies: [{ text: 'Off.', approval: 'a1' }],
+      },
+      { nonsense: true },
+    ],
+  })
+  const answer = readTalk({
+    conversationId: 'ada',
+    replies: ['Done.'],
+    routing: { matched: [{ words: 'on', as: 'turn_on' }] },
+  })
+  const here: Turn[] = [
+    { key: 'here-1', at: NOW + 900, said: 'lamp on', ...(answer ? { answer } : {}) },
+    { key: 'here-2', at: NOW + 40_000, said: 'lamp on' },
+  ]
+  const turns = mergedTurns(past, here, 0, 'person:ada')
+  expect(turns.map(({ key }) => key)).toEqual(['here-1', expect.stringMatching(/^past-/), 'here-2'])
+  expect(turns[1]).toMatchObject({ who: 'person:grace', answer: { pending: { approval: 'a1' } } })
+  expect(mergedTurns(past, [], 0, 'person:ada')[0]).toMatchObject({
+    said: 'lamp on',
+    answer: { commands: [{ commandId: 'c1', status: 'done' }] },
+  })
 })

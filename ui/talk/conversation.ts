@@ -1,10 +1,12 @@
 // Conversations: what they are called, what was said in them in this session, and what their context says in words.
 import type { Hub } from '../api/client.ts'
-import type { ContextItem, TalkAnswer } from '../api/read-talk.ts'
+import type { ContextItem, PastTurn, TalkAnswer } from '../api/read-talk.ts'
 import { intentLabel } from '../devices/intent.ts'
 
 export interface Turn {
-  key: number
+  key: string
+  /** Who said it, when it was not oneself. */
+  who?: string
   /** ms by this device's clock. */
   at: number
   said: string
@@ -41,7 +43,7 @@ export const addTurn = (
   said: string,
   at: number,
 ): ((end: Pick<Turn, 'answer' | 'problem'>) => void) => {
-  const key = (keys += 1)
+  const key = `here-${(keys += 1)}`
   put(hub, id, [...turnsOf(hub, id), { key, at, said }])
   return (end) =>
     put(
@@ -49,6 +51,25 @@ export const addTurn = (
       id,
       turnsOf(hub, id).map((turn) => (turn.key === key ? { ...turn, ...end } : turn)),
     )
+}
+
+/** How far the times of one turn may differ between the hub and here, in ms. */
+const SAME_MS = 20_000
+
+/**
+ * What the hub kept of a conversation with what was said here: a turn that stands in both is shown once, with what only the
+ * answer told of how it was understood. `offset`: what to add to this device's clock to get the hub's; `own` is oneself.
+ */
+export const mergedTurns = (past: readonly PastTurn[], here: readonly Turn[], offset: number, own: string): Turn[] => {
+  const left = [...here]
+  const merged = past.map(({ at, who, said, answer }, n): Turn => {
+    const time = at - offset
+    const twin = left.findIndex((turn) => turn.said === said && Math.abs(turn.at - time) < SAME_MS)
+    const [known] = twin < 0 ? [] : left.splice(twin, 1)
+    if (known?.answer) return known
+    return { key: `past-${at}-${n}`, at: time, said, answer, ...(who === own ? {} : { who }) }
+  })
+  return [...merged, ...left].sort((a, b) => a.at - b.at)
 }
 
 /** The conversations of this session, the newest last. */

@@ -2,9 +2,12 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type FormEvent } from 'react'
 import { sentence } from '../api/problem.ts'
 import { Ago } from '../design/age.tsx'
+import type { PastTurn } from '../api/read-talk.ts'
+import { ownOrigin } from '../approvals/words.ts'
 import { Button } from '../design/button.tsx'
 import { TextField } from '../design/field.tsx'
 import { Icon } from '../design/icon.tsx'
+import { Note } from '../design/parts.tsx'
 import { say } from '../design/toast.tsx'
 import { intentLabel } from '../devices/intent.ts'
 import { useHubNow } from '../approvals/use-approvals.ts'
@@ -14,10 +17,12 @@ import {
   addTurn,
   contextWords,
   knownConversations,
+  mergedTurns,
   newConversation,
   ownConversation,
   subscribe,
   turnsOf,
+  type Turn,
 } from './conversation.ts'
 import { Pending } from './pending.tsx'
 import { TurnView } from './turn.tsx'
@@ -35,9 +40,30 @@ const EXAMPLES = [
 
 export const talkPath = (id: string): string => `/talk/${encodeURIComponent(id)}`
 
-const useTurns = (id: string) => {
-  const { hub } = useJarvisContext()
-  return useSyncExternalStore(subscribe, () => turnsOf(hub, id))
+/** What was said here, and what the hub kept of it: read again whenever the context moves on, here or elsewhere. */
+const useTurns = (id: string): { turns: Turn[]; problem: string | undefined } => {
+  const { hub, me, workshop } = useJarvisContext()
+  const here = useSyncExternalStore(subscribe, () => turnsOf(hub, id))
+  const [past, setPast] = useState<readonly PastTurn[]>([])
+  const [problem, setProblem] = useState<string | undefined>(undefined)
+  const rev = workshop.contexts.get(id)?.rev ?? 0
+  useEffect(() => {
+    let current = true
+    hub.conversation(id).then(
+      (turns) => {
+        if (!current) return
+        setPast(turns)
+        setProblem(undefined)
+      },
+      (error: unknown) => current && setProblem(sentence(error)),
+    )
+    return () => {
+      current = false
+    }
+  }, [hub, id, rev])
+  const offset = hub.offset()
+  const turns = useMemo(() => mergedTurns(past, here, offset, ownOrigin(me)), [past, here, offset, me])
+  return { turns, problem }
 }
 
 const Context = ({ id }: { id: string }) => {
@@ -152,11 +178,14 @@ const Composer = ({ busy, onSay }: { busy: boolean; onSay: (text: string) => voi
 export const TalkPage = ({ id }: { id: string }) => {
   const { hub, workshop } = useJarvisContext()
   useTopics(TOPICS)
-  const turns = useTurns(id)
+  const { turns, problem: unread } = useTurns(id)
   const end = useRef<HTMLDivElement>(null)
   const busy = turns.some(({ answer, problem }) => !answer && problem === undefined)
   const pending = workshop.contexts.get(id)?.pending
-  const isShown = turns.some(({ answer }) => answer?.pending?.commandId === pending)
+
+  const isAbout = ({ commandId, approval }: { commandId?: string; approval?: string }, command: string | undefined) =>
+    commandId === command || (approval !== undefined && workshop.approvals.get(approval)?.commandId === command)
+  const isShown = turns.some(({ answer }) => answer?.pending !== undefined && isAbout(answer.pending, pending))
 
   const speak = (text: string): void => {
     if (busy) return
@@ -172,13 +201,16 @@ export const TalkPage = ({ id }: { id: string }) => {
       },
     )
   }
+  const last = turns.at(-1)
+  const newest = `${last?.said ?? ''} ${last?.answer?.replies.join(' ') ?? ''} ${turns.length}`
   useEffect(() => {
-    if (turns.length > 0) end.current?.scrollIntoView({ block: 'end' })
-  }, [turns])
+    if (newest.trim() !== '0') end.current?.scrollIntoView({ block: 'end' })
+  }, [newest])
 
   return (
     <div className="talk">
       <div className="talk-main">
+        {unread !== undefined && <Note tone="warn">What was said before cannot be read: {unread}</Note>}
         {turns.length === 0 ? (
           <Examples onSay={speak} />
         ) : (

@@ -9,6 +9,7 @@ import { intentLabel } from '../devices/intent.ts'
 import { devicePath } from '../devices/path.ts'
 import { words } from '../devices/value.ts'
 import { statusWords } from '../live/request.ts'
+import { originWords } from '../messages/origin.ts'
 import { To } from '../pages/shell.tsx'
 import { requestTone } from '../requests/tone.ts'
 import type { Turn } from './conversation.ts'
@@ -80,12 +81,14 @@ interface Props {
 }
 
 export const TurnView = ({ turn, onSay }: Props) => {
-  const { said, at, answer, problem } = turn
+  const { said, at, who, answer, problem } = turn
+  const sayable = [...(answer?.options ?? []), ...(answer?.near ?? [])]
   return (
     <li className="turn">
       <div className="said">
         <p>{said}</p>
         <span className="small">
+          {who !== undefined && `${originWords(who)}, `}
           <Clock at={at} />
         </span>
       </div>
@@ -103,9 +106,9 @@ export const TurnView = ({ turn, onSay }: Props) => {
           </ul>
         )}
         {answer?.pending && <Pending {...answer.pending} />}
-        {answer && answer.near.length > 0 && (
+        {sayable.length > 0 && (
           <div className="row" role="group" aria-label="Meant like this?">
-            {answer.near.map((near) => (
+            {sayable.map((near) => (
               <button key={near} type="button" className="button chip" onClick={() => onSay(near)}>
                 <Icon name="talk" size={14} /> {near}
               </button>

@@ -284,6 +284,7 @@ export const fakeHub = async (options: Options) => {
   const talk = fakeTalk({
     app,
     error,
+    person: () => `person:${person()}`,
     tell,
     ask: (device, intent) => ask(device, intent, {}, `person:${person()}`, randomUUID()),
     approval: () => approvals.open({ requestedBy: `person:${person()}` }),

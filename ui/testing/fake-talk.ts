@@ -1,11 +1,12 @@
 // A little of an assistant for the fake hub: lights by area, them by context, the welder by approval, and near matches.
-import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Refuse } from './fake-hub.ts'
 
 interface Options {
   app: FastifyInstance
   error: Refuse
+  /** Who is signed in, as `person:ada`. */
+  person: () => string
   tell: (topic: string, payload: unknown) => void
   ask: (device: string, intent: string) => { commandId: string }
   /** Asks people; the id of the approval. */
@@ -17,7 +18,7 @@ interface Body {
   input: { text: string }
 }
 
-export const fakeTalk = ({ app, error, tell, ask, approval }: Options) => {
+export const fakeTalk = ({ app, error, person, tell, ask, approval }: Options) => {
   const said: Body[] = []
   let rev = 0
   const remember = (conversationId: string, fields: object): void => {
@@ -31,47 +32,77 @@ export const fakeTalk = ({ app, error, tell, ask, approval }: Options) => {
       ...fields,
     })
   }
+  const turns = new Map<string, object[]>()
+  const keep = (conversationId: string, who: string, text: string, replies: object[]): void => {
+    const turn = { at: new Date().toISOString(), who, text, replies }
+    turns.set(conversationId, [...(turns.get(conversationId) ?? []), turn])
+  }
+  const routing = (matched: object[], considered: object[] = []) => ({
+    tier: 'local',
+    understander: 'rules',
+    language: 'en',
+    confidence: 1,
+    ms: 0.4,
+    devices: [],
+    matched,
+    considered,
+  })
+
+  app.get<{ Params: { id: string } }>('/api/conversations/:id', async ({ params }, reply) => {
+    const said = turns.get(params.id)
+    return said ? { turns: said } : error(reply, 404, 'NOT_FOUND', `There is no conversation '${params.id}'.`)
+  })
   app.post<{ Body: Body }>('/api/query', async ({ body }, reply) => {
     said.push(body)
     const { conversationId, input } = body
     const text = input.text.toLowerCase()
     const verb = text.includes('off') ? 'turn_off' : 'turn_on'
-    const decision = (matched: object, considered: object[] = []) => ({
-      routing: { path: 'rules', why: 'One pattern fits the whole sentence.', matched, considered },
-    })
     if (text.includes('light') || text.includes('them')) {
       const intent = `light.${verb}`
       const { commandId } = ask('bench_light', intent)
+      const command = { commandId, device: 'bench_light', intent, status: 'dispatched' }
+      const replies = [
+        {
+          kind: 'done',
+          text: `Turned ${verb === 'turn_on' ? 'on' : 'off'} the bench light.`,
+          language: 'en',
+          commands: [command],
+        },
+      ]
+      keep(conversationId, person(), input.text, replies)
       remember(conversationId, { lastIntent: intent, devices: ['bench_light'], zone: 'Electronics' })
       return {
         conversationId,
-        replies: [{ text: `Turned ${verb === 'turn_on' ? 'on' : 'off'} the bench light.` }],
-        commands: [{ commandId, device: 'bench_light', intent, status: 'dispatched' }],
-        ...decision({ pattern: 'turn {on|off} {devices}', intent, devices: ['bench_light'] }, [
-          { intent: 'light.turn_on', device: 'hall_light', why: 'another area' },
-        ]),
+        replies,
+        routing: routing(
+          [
+            { words: 'turn on', as: 'turn_on' },
+            { words: 'bench light', as: 'bench_light' },
+          ],
+          [{ what: 'Hall light', why: 'stands in another area' }],
+        ),
       }
     }
     if (text.includes('weld')) {
       const { id, commandId } = approval()
-      remember(conversationId, { lastIntent: 'welder.start', devices: ['welder'], pending: commandId })
+      const replies = [
+        { kind: 'waits', text: 'That may hurt somebody: two people have to say yes.', language: 'en', approval: id },
+      ]
+      keep(conversationId, person(), input.text, replies)
+      remember(conversationId, { lastIntent: 'welder.start', device: 'welder', pending: commandId })
       return reply.code(202).send({
         conversationId,
-        replies: ['That may hurt somebody: two people have to say yes.'],
-        pendingHazard: { approval: id, commandId },
-        commands: [
-          { commandId, device: 'welder', intent: 'welder.start', status: 'awaiting_confirmation', approval: id },
-        ],
-        ...decision({ intent: 'welder.start', devices: ['welder'] }),
+        replies,
+        pendingHazard: { approval: id, commandId, device: 'welder', intent: 'welder.start' },
+        routing: routing([{ words: 'weld', as: 'welder.start' }]),
       })
     }
     if (text.includes('fail'))
-      return error(reply, 503, 'UNAVAILABLE', 'The assistant is not ready. Try again in a moment.')
-    return {
-      conversationId,
-      replies: ['I do not know what to do with that.'],
-      routing: { path: 'rules', why: 'No pattern fits.', near: ['turn on the bench light', 'is the door closed?'] },
-    }
+      return error(reply, 503, 'UNAVAILABLE', 'The assistant does not run: GET /api/plugins says why.')
+    return error(reply, 422, 'UNKNOWN_INTENT', 'I did not understand that.', {
+      near: ['turn on the bench light', 'is the door closed?'],
+      routing: routing([]),
+    })
   })
-  return { said, remember, id: (): string => randomUUID() }
+  return { said, remember, keep }
 }
