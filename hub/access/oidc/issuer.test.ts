@@ -1,4 +1,5 @@
 // Tokens of a real issuer: which are taken, for whom, with which roles; and what happens when it rotates its keys or is away.
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { openStore } from '../../store/open.ts'
 import { silent } from '../../testing/stores.ts'
 import { PASSWORD, rig } from '../access.rig.ts'
 import { openIssuer } from './issuer.ts'
-import { movableClock, testIssuer, type TestIssuer, testKey, type TestKey, tokensOf } from './issuer.rig.ts'
+import { browse, movableClock, testIssuer, type TestIssuer, testKey, type TestKey, tokensOf } from './issuer.rig.ts'
 import type { IssuerSettings } from './settings.ts'
 
 const BACK = 'http://127.0.0.1:9/back'
@@ -304,4 +305,22 @@ test('who was removed here stays out, whatever the issuer says, until an admin f
   expect(await access.people()).toEqual([])
   await access.unlink(identity?.id ?? '')
   expect((await access.verify(token)).id).toBe('sso.ada')
+})
+
+test('an ID token with the nonce of another sign-in is refused', async () => {
+  const at = await issuer()
+  const clock = movableClock()
+  const health = openHealth({ clock, log: silent })
+  onTestFinished(() => health.close())
+  const it = openIssuer({ id: 'sso', settings: at.settings(), clock, log: silent, health })
+  onTestFinished(it.close)
+  const verifier = 'v'.repeat(43)
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const back = async (nonce: string) => {
+    const url = await it.authorizeUrl({ redirectUri: BACK, state: 's', nonce, challenge })
+    const code = new URL(await browse(url, 'ada')).searchParams.get('code') ?? ''
+    return it.exchange({ code, redirectUri: BACK, verifier, nonce: 'mine' })
+  }
+  expect((await back('mine')).subject).toBe('ada')
+  await expect(back('theirs')).rejects.toThrow(/not the one that was begun/)
 })
