@@ -71,7 +71,10 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   const judge = openJudge({ devices, access, hazardOf: (device, intent) => policy.now.takes(device, intent).hazard })
   const desk = openDesk({ bus, devices, clock, health, ledger, bounds, wait })
   const interlocks: Interlock[] = [limitsInterlock(parts.limits, desk.lastSent)]
-  const asks = new Map<number, { who: Principal; signature: Signature | undefined; answer: (answer: Answer) => void }>()
+  const asks = new Map<
+    number,
+    { who: Principal; signature: Signature | undefined; named: boolean; answer: (answer: Answer) => void }
+  >()
   const stopping = new Set<number>()
 
   const admission = openAdmission({
@@ -119,7 +122,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       asks.delete(wish.seq)
       const who = ask?.who ?? principalOf(wish.origin)
       void admission
-        .judge({ command, metered, who, named: wish.body.id !== undefined, signature: ask?.signature })
+        .judge({ command, metered, who, named: ask?.named ?? wish.body.id !== undefined, signature: ask?.signature })
         .then((answer) => ask?.answer(answer))
     })
   }
@@ -236,7 +239,9 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
       const refused = unfit(who, device, { ...request, id }, id)
       if (refused !== undefined) return refused
       const envelope = publishRequest(who, device, { ...request, id }, correlation)
-      const answered = new Promise<Answer>((answer) => asks.set(envelope.seq, { who, signature, answer }))
+      const answered = new Promise<Answer>((answer) =>
+        asks.set(envelope.seq, { who, signature, named: request.id !== undefined, answer }),
+      )
       const answer = await within(bounds.answerMs, answered, wait)
       asks.delete(envelope.seq)
       if (answer === 'late') {
