@@ -298,9 +298,12 @@ const list = (keys: readonly string[]): string => keys.map((key) => `'${key}'`).
 
 /** Where the hub stands: for times of the day, sunrise and sunset. Without a setting the time zone is this machine's. */
 export const siteOf = ({ file: { site } }: Pick<Config, 'file'>) => {
-  const { latitude, longitude, timezone = Intl.DateTimeFormat().resolvedOptions().timeZone } = site
+  const { latitude, longitude } = site
   return {
-    timezone,
+    // Only when asked for: the first look at a time zone loads 8 MB of calendars.
+    get timezone() {
+      return site.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+    },
     ...(latitude === undefined ? {} : { latitude }),
     ...(longitude === undefined ? {} : { longitude }),
   }
