@@ -250,6 +250,45 @@ test('a device a person forgot comes back when it announces itself again, and ma
   expect(at.errors).toEqual([])
 })
 
+test('two announcements of one batch cannot contradict each other', async () => {
+  const discovery = await at.start()
+  at.publish(topic('one'), config('one'))
+  at.publish(topic('mute'), config('mute', { command_topic: 'x/one/state' }), 'device:b')
+  at.publish(topic('steal'), config('steal', { state_topic: 'x/one/do' }), 'device:b')
+  await turn(10)
+  expect(discovery.size.devices).toBe(1)
+  expect([...at.guarded()]).toEqual(['x/one/do'])
+  expect(at.errors.map(({ type }) => type)).toEqual(['TopicTaken', 'TopicTaken'])
+})
+
+test('after a restart those who are remembered come first: a refused record that lies there does not lock them out', async () => {
+  await at.start()
+  at.publish(topic('one'), config('one'))
+  await turn(1000)
+  at.publish(topic('mute'), config('mute', { command_topic: 'x/one/state' }), 'device:b')
+  await turn(10)
+  await at.close()
+  // In the broker's order the forged one is first now.
+  const one = at.retained.get(topic('one'))
+  at.retained.delete(topic('one'))
+  if (one !== undefined) at.retained.set(topic('one'), one)
+  const again = await at.start()
+  await turn(10)
+  expect(again.size.devices).toBe(1)
+  expect(at.last('one', 'about')).toMatchObject({ name: 'one' })
+  expect([...at.guarded()]).toEqual(['x/one/do'])
+})
+
+test('a device may exchange its own topics', async () => {
+  const discovery = await at.start()
+  at.publish(topic('one'), config('one'))
+  await turn(10)
+  at.publish(topic('one'), config('one', { state_topic: 'x/one/do', command_topic: 'x/one/state' }))
+  await turn(10)
+  expect(discovery.size).toMatchObject({ devices: 1, topics: 1, refused: 0 })
+  expect([...at.guarded()]).toEqual(['x/one/state'])
+})
+
 test('a refused new version of a record takes the old one away', async () => {
   const discovery = await at.start()
   at.publish(topic('one'), config('one'))

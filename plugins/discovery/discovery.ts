@@ -15,7 +15,7 @@ import { type Identities, type Identity, openIdentities } from './identities.ts'
 import { type Entity, type Mirror, openMirror, type Out } from './mirror.ts'
 import { openPace } from './pace.ts'
 import { openRefusals } from './refusals.ts'
-import { assertOwn, isOutside, OwnDevice } from './rights.ts'
+import { assertOwn, isOutside, OwnDevice, type OwnTopics } from './rights.ts'
 import { openRouter } from './router.ts'
 import { readTasmota } from './tasmota.ts'
 import { type DiscoveryTopic, discoveryTopic } from './topics-of.ts'
@@ -58,6 +58,7 @@ interface Entry {
   device: Device
   announcement: Announcement
   entities: Entity[]
+  topics: OwnTopics
 }
 
 interface Device {
@@ -93,26 +94,40 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   const entries = new Map<string, Entry>()
   const byIdentity = new Map<string, Device>()
   const byId = new Map<string, Device>()
-  /** How many devices are commanded by a topic. */
+  /** How many announcements name a topic as where a device says how it is, and as where it is commanded. */
+  const readBy = new Map<string, number>()
   const commanded = new Map<string, number>()
   /** Announcements not looked at yet, the latest of each topic. */
   const waiting = new Map<string, NativeMessage>()
+  /** Records of an earlier run whose devices are not remembered: they wait for those that are. */
+  const later = new Map<string, NativeMessage>()
   const dirty = new Set<Device>()
   const busy = new Set<Mirror>()
   const tasmotaSensors = new Map<string, { origin: string; bytes: Buffer }>()
   let timer: NodeJS.Immediate | undefined
   let told = ''
 
-  const count = (topics: Iterable<string>, by: 1 | -1): void => {
+  let isGuardStale = false
+  const tally = (of: Map<string, number>, topics: ReadonlySet<string>, by: 1 | -1): void => {
     for (const topic of topics) {
-      const n = (commanded.get(topic) ?? 0) + by
-      if (n > 0) commanded.set(topic, n)
-      else commanded.delete(topic)
+      const n = (of.get(topic) ?? 0) + by
+      if (n > 0) of.set(topic, n)
+      else of.delete(topic)
     }
+  }
+  /** Counted with the announcement and not when the device is built, so that two of one batch cannot contradict each other. */
+  const count = ({ topics }: Pick<Entry, 'topics'>, by: 1 | -1): void => {
+    tally(readBy, topics.reads, by)
+    tally(commanded, topics.commands, by)
+    isGuardStale ||= topics.commands.size > 0
   }
   const mayPublish = (origin: string, topic: string): boolean =>
     isOutside(origin) || native.may(origin, 'publish', topic)
-  const guard = (): void => native.guard(new Set(commanded.keys()))
+  const guard = (): void => {
+    if (!isGuardStale) return
+    isGuardStale = false
+    native.guard(new Set(commanded.keys()))
+  }
 
   const openDevice = (identity: Identity, announcement: Announcement, topic: DiscoveryTopic): Device => {
     const name = announcement.device.name ?? announcement.components[0]?.key ?? guess(topic)
@@ -137,7 +152,6 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const { mirror, identity } = device
     mirror.end(why)
     router.leave(mirror.topics, mirror.hear)
-    count(mirror.commands, -1)
     busy.delete(mirror)
     dirty.delete(device)
     byIdentity.delete(identity.key)
@@ -151,6 +165,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   }
 
   const remove = (entry: Entry): void => {
+    count(entry, -1)
     entries.delete(entry.topic)
     entry.device.entries.delete(entry.topic)
     if (entry.device.entries.size > 0) return void dirty.add(entry.device)
@@ -167,6 +182,22 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     return readAnnouncement(payload, single, { bytes: MAX_BYTES, components: most.components })
   }
 
+  /** The topics an announcement names, apart from what its earlier version named. Throws Refused and OwnDevice. */
+  const ownTopics = (origin: string, entities: readonly Entity[], old: Entry | undefined): OwnTopics => {
+    if (old !== undefined) count(old, -1)
+    try {
+      return assertOwn(origin, entities, {
+        native,
+        hub,
+        prefix,
+        isRead: (one) => readBy.has(one),
+        isCommand: (one) => commanded.has(one),
+      })
+    } finally {
+      if (old !== undefined) count(old, 1)
+    }
+  }
+
   /** Takes an announcement in. Throws Refused and OwnDevice; then nothing has changed. */
   const accept = (found: DiscoveryTopic, said: NativeMessage): void => {
     const { topic, origin, payload } = said
@@ -181,19 +212,17 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const foreign = identities.foreign(identifiers, origin)
     if (foreign !== undefined) throw new Refused(`the device is announced by ${foreign} already`, 'ForeignIdentity')
     const known = identities.find(identifiers)
+    if (known === undefined && said.retained) {
+      later.set(topic, said)
+      return
+    }
     const entities = announcement.components.map(({ key, platform, fields }): Entity => ({
       key,
       ...nameOf(line(fields['name'])),
       component: componentOf({ key, platform, fields }),
       fields,
     }))
-    assertOwn(origin, entities, {
-      native,
-      hub,
-      prefix,
-      isRead: router.has,
-      isCommand: (one) => commanded.has(one),
-    })
+    const topics = ownTopics(origin, entities, old)
     const there = known === undefined ? undefined : byIdentity.get(known.key)
     const others = [...(there?.entries.values() ?? [])].filter((entry) => entry.topic !== topic)
     const total = others.reduce((sum, entry) => sum + entry.entities.length, entities.length)
@@ -221,7 +250,9 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     }
     device.identity = identity
     if (old !== undefined && old.device !== device) remove(old)
-    const entry: Entry = { topic, origin, payload, device, announcement, entities }
+    if (old !== undefined && old.device === device) count(old, -1)
+    const entry: Entry = { topic, origin, payload, device, announcement, entities, topics }
+    count(entry, 1)
     entries.set(topic, entry)
     device.entries.set(topic, entry)
     dirty.add(device)
@@ -235,7 +266,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       refusals.refuse({ origin, topic, reason: `this record is ${old.origin}'s`, type: 'ForeignIdentity' })
       return
     }
-    if (!pace.announcement(origin)) {
+    if (!said.retained && !pace.announcement(origin)) {
       refusals.refuse({
         origin,
         topic,
@@ -286,7 +317,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   /** Makes a device what its announcements say, and reads what is retained on topics that are new. */
   const rebuild = (device: Device): ReadonlySet<string> => {
     const { mirror, entries: own } = device
-    const before = { topics: mirror.topics, commands: mirror.commands }
+    const before = mirror.topics
     const sorted = [...own.values()].sort((a, b) => (a.topic < b.topic ? -1 : 1))
     const keys = new Set<string>()
     const entities = sorted.flatMap((entry) =>
@@ -300,11 +331,9 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     // Joined before left: a first level that stays in use keeps its subscription.
     router.join(mirror.topics, mirror.hear)
     router.leave(
-      [...before.topics].filter((topic) => !mirror.topics.has(topic)),
+      [...before].filter((topic) => !mirror.topics.has(topic)),
       mirror.hear,
     )
-    count(mirror.commands, 1)
-    count(before.commands, -1)
     return fresh
   }
 
@@ -340,16 +369,13 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       if (performance.now() >= until) break
     }
     if (waiting.size === 0) settle(until + SLICE_MS)
-    guardIfLess()
+    if (waiting.size === 0 && later.size > 0) {
+      for (const [topic, said] of later) waiting.set(topic, { ...said, retained: false })
+      later.clear()
+    }
+    guard()
     if (waiting.size > 0 || dirty.size > 0) timer = setImmediate(work)
     else tellHealth()
-  }
-
-  let guarded = 0
-  /** Devices that went leave nothing guarded. */
-  const guardIfLess = (): void => {
-    if (commanded.size < guarded) guard()
-    guarded = commanded.size
   }
 
   const queue = (said: NativeMessage): void => {
@@ -365,6 +391,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     // Another's word on the same record does not displace the owner's before it was looked at.
     const earlier = waiting.get(said.topic)
     if (earlier !== undefined && earlier.origin !== said.origin) look(earlier)
+    later.delete(said.topic)
     waiting.delete(said.topic)
     waiting.set(said.topic, said)
     timer ??= setImmediate(work)
@@ -376,10 +403,13 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     for (const device of [...byId.values()])
       // A person took the device out of the registry: it comes back when it announces itself again.
       if (devices.ownerOf(device.mirror.id) === undefined) {
-        for (const topic of device.entries.keys()) entries.delete(topic)
+        for (const entry of device.entries.values()) {
+          count(entry, -1)
+          entries.delete(entry.topic)
+        }
         closeDevice(device, 'the device was forgotten')
         identities.release(device.identity)
-        guardIfLess()
+        guard()
         tellHealth()
       }
   }, TICK_MS)

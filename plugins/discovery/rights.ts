@@ -27,12 +27,18 @@ export class OwnDevice extends Error {}
 
 const quoted = (topic: string): string => `'${topic.slice(0, 120).replace(/\p{Cc}/gu, ' ')}'`
 
-/** Throws Refused with the first thing that is not the origin's own; OwnDevice when a topic is the hub's. */
+/** Topics a device reads and is commanded by. */
+export interface OwnTopics {
+  reads: ReadonlySet<string>
+  commands: ReadonlySet<string>
+}
+
+/** Its topics. Throws Refused with the first thing that is not the origin's own; OwnDevice when a topic is the hub's. */
 export const assertOwn = (
   origin: string,
   entities: readonly Entity[],
   { native, hub, prefix, isRead, isCommand }: RightsParts,
-): void => {
+): OwnTopics => {
   const reads = new Set<string>()
   const commands = new Set<string>()
   for (const { component, fields } of entities) {
@@ -58,4 +64,5 @@ export const assertOwn = (
     if (isCommand(topic)) throw new Refused(`${quoted(topic)} is a command topic of a device`, 'TopicTaken')
     if (!may('publish', topic)) throw new Refused(`${origin} has no right to publish ${quoted(topic)}`, 'ForeignTopic')
   }
+  return { reads, commands }
 }
