@@ -37,6 +37,9 @@ const AND = new Set(['and', 'und', 'then', 'dann', 'sowie', 'plus', 'also'])
 const MOST_WISHES = 50
 const MOST_OPTIONS = 8
 
+/** With one of these a light is not meant to go on, whatever else is missing from the sentence. */
+const LESS_LIGHT =
+  /^(?:off|out|aus|ab|no|without|ohne|kein\w*|dark|dunkel|weg|away|down|runter|broken|kaputt|stop|halt)$/
 const OTHER_WAYS: readonly Family[] = ['up', 'down', 'more', 'less', 'lock', 'unlock']
 const PURPOSE =
   /^(?:night|nacht|day|tag|weekend|wochenende|evening|abend|now|moment|guests|gaeste|meeting|kids|kinder|sake|others)$/
@@ -288,6 +291,7 @@ const readClause = (
     family === undefined &&
     target.devices.length > 0 &&
     target.unknown.length === 0 &&
+    !words.some(({ word }) => LESS_LIGHT.test(word)) &&
     target.devices.every(({ kind }) => /light|lamp/.test(kind.toLowerCase())) &&
     before.asked === undefined
   )
@@ -716,6 +720,8 @@ const understand = (spoken: string, world: World): Understanding => {
   const bad = reads.find(({ meant }) => meant.kind !== 'wishes')
   const good = reads.filter(({ meant }) => meant.kind === 'wishes')
   if (bad !== undefined && !(bad.meant.kind === 'unknown' && good.length > 0)) {
+    if (duration !== undefined && bad.meant.kind === 'no' && bad.meant.why === 'limit')
+      return plainly({ kind: 'no', why: 'duration', said: duration }, [{ words: duration, as: 'a duration' }])
     const meant: Meant =
       bad.meant.kind === 'unknown' ? { kind: 'unknown', near: nearIntents(text, world.devices) } : bad.meant
     return { language, meant, confidence: bad.confidence, matched: bad.matched, considered: bad.considered }

@@ -36,7 +36,7 @@ const File = z.object({
     }),
   ),
 })
-export const GOAL = 0.95
+const GOAL = 0.95
 
 const {
   synonyms,

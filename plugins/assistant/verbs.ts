@@ -255,7 +255,7 @@ export const SHARES: Readonly<Record<string, number>> = {
 }
 
 const AFTER_PARTICLE = new Set(
-  'in im am auf bei beim und bitte jetzt mal wieder mit fuer sofort gleich danke oder ueber neben hinter vorne hinten oben unten draussen drinnen ueberall please now again and or for at thanks thank for immediately too also auch right everywhere there here dort hier da to so kurz schnell lassen sein werden wird ist gehen machen , ? ; : then dann of with inside outside as when um if falls wenn sobald until bis nach ein_'.split(
+  'in im am auf bei beim und bitte jetzt mal wieder mit fuer sofort gleich danke oder ueber neben hinter vorne hinten oben unten draussen drinnen ueberall please now again and or for at thanks thank for immediately too also auch right everywhere there here dort hier da to so kurz schnell lassen sein werden wird ist gehen machen , ? ; : then dann of with inside outside as when um if falls wenn sobald until bis nach except excluding but without ausser ohne except'.split(
     ' ',
   ),
 )
