@@ -114,7 +114,7 @@ export const ApprovalCard = ({ approval, isAlone = false }: Props) => {
           <Icon name={device ? kindIcon(`${device.kind} ${device.id}`) : 'approvals'} size={22} />
         </span>
         <div className="approval-names">
-          {isAlone ? <h2>{title}</h2> : <h3>{title}</h3>}
+          <h2>{title}</h2>
           <span className="small">
             <Badge tone={hazardTone(approval.hazard)} bare>
               {words(approval.hazard)} hazard
