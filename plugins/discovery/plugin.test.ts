@@ -1,4 +1,6 @@
 // The plugin through its front door: a whole hub, and a scripted device that only speaks MQTT and Home Assistant's discovery.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Wire } from '../../hub/testing/outsider.ts'
 import plugin from './plugin.ts'
@@ -7,7 +9,8 @@ import { type Rig, rig } from './discovery.rig.ts'
 let hub: Rig
 
 beforeAll(async () => {
-  hub = await rig()
+  const settings = 'plugins:\n  discovery:\n    answer_seconds: 2\n'
+  hub = await rig({ prepare: (dir) => writeFileSync(join(dir, 'millrace.yaml'), settings) })
 })
 afterAll(() => hub.close())
 
