@@ -57,7 +57,7 @@ const types = async (config: Config): Promise<void> => {
   const { tableOf } = await import('./runner/replay/cli.ts')
   const { openPast } = await import('./journal/past.ts')
   const past = openPast(join(config.DATA_DIR, 'journal'))
-  const retained = (await past.retainedAt(Number.MAX_SAFE_INTEGER, (topic) => topic.endsWith('/about'))).values()
+  const retained = past.retainedAt(Number.MAX_SAFE_INTEGER, (topic) => topic.endsWith('/about')).values()
   const file = join(import.meta.dirname, '..', 'data', 'hub-types.d.ts')
   await (
     await import('./topics/types-cli.ts')
