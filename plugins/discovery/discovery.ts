@@ -324,7 +324,10 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       entry.entities.map((entity) => ({ ...entity, key: entityKey(entity.key, entity.component.platform, keys) })),
     )
     // What one announcement leaves out another may say.
-    const about = Object.assign({}, ...sorted.map(({ announcement }) => announcement.device)) as Announcement['device']
+    const about = sorted.reduce<Announcement['device']>(
+      (all, { announcement }) => ({ ...all, ...announcement.device }),
+      { identifiers: [] },
+    )
     const name = about.name ?? entities[0]?.name
     entities.push(...networks(entities, (topic) => mayPublish(device.identity.origin, topic)))
     const fresh = mirror.become({ ...about, ...(name === undefined ? {} : { name }) }, entities)
