@@ -46,7 +46,7 @@ const line = (version: Version, quick: boolean) => {
     refused: (_link, fault) => heard.push(fault),
   })
   guard(link as unknown as Link)
-  return { feed: (chunk: Buffer) => void parser.parse(chunk), heard, quickly: () => quickly }
+  return { feed: (chunk: Buffer) => void parser.parse(chunk), heard, quickly: () => quickly, parser }
 }
 
 const both = (version: Version, chunks: readonly Buffer[]) => {
@@ -57,6 +57,14 @@ const both = (version: Version, chunks: readonly Buffer[]) => {
   }
   return { quick: quick.heard, plain: plain.heard, quickly: quick.quickly() }
 }
+
+test('a connection keeps no password', () => {
+  const { feed, heard, parser } = line(5, false)
+  feed(bytesOf(5, { cmd: 'connect', clientId: 'dust', protocolVersion: 5, username: 'dust', password: Buffer.from('secret') })) // prettier-ignore
+  expect(heard).toHaveLength(1)
+  const { settings } = parser as unknown as Parser
+  expect([settings.protocolVersion, 'password' in settings]).toEqual([5, false])
+})
 
 const mixed = (version: Version): Buffer =>
   bytesOf(
