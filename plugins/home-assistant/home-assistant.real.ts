@@ -60,7 +60,7 @@ const freePort = (): Promise<number> =>
   })
 
 const State = z.looseObject({ entity_id: z.string(), state: z.string(), attributes: z.record(z.string(), z.unknown()) })
-const Step = z.looseObject({ flow_id: z.string().optional(), type: z.string(), result: z.unknown() })
+const Step = z.looseObject({ flow_id: z.string().optional(), type: z.string(), result: z.unknown().optional() })
 const CallEvent = z.looseObject({
   data: z.looseObject({ domain: z.string(), service: z.string() }),
   context: z.looseObject({ id: z.string() }),
@@ -137,7 +137,12 @@ export const realHome = async (hass: string): Promise<RealHome> => {
       line.once('error', reject)
       line.on('message', (data: Buffer) => {
         const said = z
-          .looseObject({ type: z.string(), success: z.boolean().optional(), result: z.unknown(), event: z.unknown() })
+          .looseObject({
+            type: z.string(),
+            success: z.boolean().optional(),
+            result: z.unknown().optional(),
+            event: z.unknown().optional(),
+          })
           .parse(JSON.parse(data.toString('utf8')))
         if (said.type === 'auth_required') line.send(JSON.stringify({ type: 'auth', access_token: bearer }))
         if (said.type === 'auth_ok') line.send(JSON.stringify({ id: 1, ...message }))

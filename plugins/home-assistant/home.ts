@@ -80,7 +80,7 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
     const seats = new Map<string, Seat>()
     const byId = new Map<string, Seat>()
     const byEntity = new Map<string, string>()
-    let ground: (Ground & { registry: Registry; isDrawn: boolean }) | undefined
+    let ground: (Ground & { registry: Registry; isDrawn: boolean; checked: Set<string> }) | undefined
     let closed = false
 
     const ack = (device: string, payload: Ack): void => {
@@ -144,7 +144,10 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
     const draw = async (): Promise<number | undefined> => {
       if (ground === undefined) return undefined
       const current = ground
-      const picture = mirrorOf(current.registry, current.states, wants, settings)
+      // What came after the registries were read may be anything, also what this hub announced: it waits until they were read again.
+      const isKnown = (id: string, registry: Registry): boolean =>
+        (registry.entities.has(id) || current.checked.has(id)) && wants(id, registry)
+      const picture = mirrorOf(current.registry, current.states, isKnown, settings)
       byEntity.clear()
       const fresh: Seat[] = []
       for (const [key, mirrored] of picture) {
@@ -202,7 +205,7 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
       else if (next !== undefined) redraw(next + 1)
     }
 
-    const heard = (states: States, session: Session, event: unknown): void => {
+    const heard = (states: States, session: Session, event: unknown, reread: () => void): void => {
       if (ground?.session !== session) return
       const { changed, redrawn, bad } = states.apply(event)
       if (bad > 0) odd('EntityNotBelieved', `${bad} entities of ${name} did not fit the protocol and were left out.`)
@@ -211,7 +214,12 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
         if (key !== undefined) writer.touch(key)
       }
       calls.changed(changed)
-      if (redrawn.length > 0) redraw(ground.isDrawn ? REDRAW_MS : 0)
+      const { registry, checked, isDrawn } = ground
+      for (const id of redrawn) if (states.get(id) === undefined) checked.delete(id)
+      const isNew = (id: string): boolean =>
+        states.get(id) !== undefined && !registry.entities.has(id) && !checked.has(id)
+      if (redrawn.some(isNew)) reread()
+      else if (redrawn.length > 0) redraw(isDrawn ? REDRAW_MS : 0)
     }
 
     /** A full resync: registries, then all states, then the picture. */
@@ -229,8 +237,12 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
         do {
           isOld = false
           await sleep(REDRAW_MS, session.signal)
+          const there = [...(ground?.session === session ? ground.states.ids() : [])]
           const registry = await readRegistry(session)
-          if (ground?.session === session) ground.registry = registry
+          if (ground?.session === session) {
+            ground.registry = registry
+            for (const id of there) if (!registry.entities.has(id)) ground.checked.add(id)
+          }
           redraw(0)
         } while (isOld && !session.signal.aborted)
         isReading = false
@@ -248,8 +260,8 @@ export const home = (options: HomeOptions): Observable<Message<Out>> =>
         )
       if (session.signal.aborted) return
       const states = openStates()
-      ground = { session, states, registry, isDrawn: false }
-      await session.hear({ type: 'subscribe_entities' }, (event) => heard(states, session, event))
+      ground = { session, states, registry, isDrawn: false, checked: new Set() }
+      await session.hear({ type: 'subscribe_entities' }, (event) => heard(states, session, event, changedRegistry))
       tell(undefined)
       log.info('home-assistant-up', { server: name, version: session.version })
     }

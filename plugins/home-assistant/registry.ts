@@ -87,7 +87,8 @@ export const wanted = (settings: Settings): ((id: string, registry: Registry) =>
   return (id, registry) => {
     const entry = registry.entities.get(id)
     const device = registry.devices.get(entry?.device_id ?? '')
-    if (isOurs(device)) return false
+    // A device that is not listed yet may be one of ours; it is read again when Home Assistant tells of it.
+    if (isOurs(device) || (typeof entry?.device_id === 'string' && device === undefined)) return false
     if (!mirrorMqtt && entry?.platform === 'mqtt') return false
     if (typeof entry?.disabled_by === 'string' || typeof device?.disabled_by === 'string') return false
     if (!mirrorHidden && typeof entry?.hidden_by === 'string') return false
