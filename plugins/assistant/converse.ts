@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Answer, type Device, type Principal, Recoverable } from '#hub/plugin'
 import type { Change, Conversations, Reply, Stored } from './conversations.ts'
-import { nearIntents } from './rules.ts'
+import { nearIntents } from './near.ts'
 import { type Language, sayMeant, sayState, saying } from './say.ts'
 import type { Synonyms } from './targets.ts'
 import type { Understander, Understanding, Wish } from './understander.ts'

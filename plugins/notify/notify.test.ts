@@ -90,7 +90,7 @@ test.each([
 })
 
 test('an approval is an incident with a link that opens it, and ends with it', () => {
-  const payload = {
+  const payload: Parameters<typeof ofApproval>[0]['payload'] = {
     id: 'a1',
     commandId: 'c1',
     device: 'welder',
@@ -105,7 +105,7 @@ test('an approval is an incident with a link that opens it, and ends with it', (
     expiresAt: new Date(T0).toISOString(),
     status: 'pending',
     digest: 'd',
-  } as const
+  }
   expect(ofApproval({ payload })).toMatchObject({ key: 'approval:a1', severity: 'critical', link: '/approvals?id=a1' })
   expect(ofApproval({ payload: { ...payload, status: 'denied' } })).toMatchObject({ ended: true })
   expect(
