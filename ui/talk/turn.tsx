@@ -15,7 +15,7 @@ import { requestTone } from '../requests/tone.ts'
 import type { Turn } from './conversation.ts'
 import { Pending } from './pending.tsx'
 
-const Command = ({ command }: { command: Done }) => {
+const Command = ({ command, told }: { command: Done; told: string }) => {
   const { workshop } = useJarvisContext()
   const request = workshop.requests.get(command.commandId)
   const status = request?.status ?? command.status
@@ -25,7 +25,9 @@ const Command = ({ command }: { command: Done }) => {
       <To path={devicePath(command.device)}>{workshop.devices.get(command.device)?.name ?? command.device}</To>
       <span>{intentLabel(command.intent)}</span>
       <Badge tone={requestTone(status)}>{statusWords(status)}</Badge>
-      {reason !== undefined && status !== 'done' && <span className="small reason">{reason}</span>}
+      {reason !== undefined && status !== 'done' && !told.includes(reason) && (
+        <span className="small reason">{reason}</span>
+      )}
     </li>
   )
 }
@@ -101,7 +103,7 @@ export const TurnView = ({ turn, onSay }: Props) => {
         {answer && answer.commands.length > 0 && (
           <ul className="talk-commands">
             {answer.commands.map((command) => (
-              <Command key={command.commandId} command={command} />
+              <Command key={command.commandId} command={command} told={answer.replies.join(' ')} />
             ))}
           </ul>
         )}
