@@ -14,7 +14,8 @@ const LOOK_MS = 100
 /** Accounts of memory are kept from this part of a limit. */
 const SHORT = 0.6
 const MIB = 2 ** 20
-const GLANCE_TURNS = 8
+/** Memory is glanced at between turns this often, ms. */
+const GLANCE_MS = 0.5
 const GROWN = 8 * MIB
 
 const cpuMs = (): number => {
@@ -69,7 +70,7 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
   let suspect = -1
   let bytesBefore = 0
   let bytesLooked = 0
-  let sinceGlance = 0
+  let glanced = -Infinity
   let heaviest = { flow: -1, mib: 0 }
   let rss = process.memoryUsage.rss()
   /** CPU time of this thread when no turn ran, ms. */
@@ -117,10 +118,10 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     current = undefined
   }
 
-  /** Memory can run short within a few turns: heap and buffers are looked at every few, the rest less often. */
+  /** Memory can run short within a few turns: heap and buffers are looked at often, the rest less. */
   const glance = (at: number): void => {
-    if (isShort || ++sinceGlance < GLANCE_TURNS) return
-    sinceGlance = 0
+    if (isShort || at - glanced < GLANCE_MS) return
+    glanced = at
     if (bytesNow() - bytesLooked > GROWN) look(at, true)
   }
 

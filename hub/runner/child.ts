@@ -10,7 +10,7 @@ import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
 import { realm } from '../streams/realm.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
-import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, tickAt } from './frame.ts'
+import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, type Names, tickAt } from './frame.ts'
 import { FlowHost } from './host.ts'
 import { ANSWER_HEAD, type ChildEvent, Control, FROM_CHILD, type Setup, TO_CHILD } from './protocol.ts'
 import { type Busy, openBooks } from './accounts.ts'
@@ -39,6 +39,7 @@ const socket = new net.Socket({ fd: HUB_FD })
 
 const main = (setup: Setup, table: TopicTable): Peer => {
   const out = new FrameWriter()
+  const names: Names = []
   const books = openBooks({ ...setup, now: real.now })
   const flowsUrl = `${pathToFileURL(setup.flowsDir).href.replace(/\/$/, '')}/`
   const loaded = new Map<number, { url: string; name: string }>()
@@ -238,7 +239,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   }
 
   const take = (body: Buffer): Promise<void> | void => {
-    const read = new FrameReader(body)
+    const read = new FrameReader(body, names)
     open()
     switch (read.u8()) {
       case TO_CHILD.items:

@@ -49,6 +49,8 @@ interface Route {
   readonly heads: readonly Head<Running>[]
 }
 
+const isOdd = (text: string): boolean => text.includes('\ufffd') || text.startsWith('\ufeff')
+
 /** Runs flows. Make it before the realm is sealed, and call `ownTime` before the first flow is defined. */
 export class FlowHost {
   readonly #table: TopicTable
@@ -292,16 +294,17 @@ export class FlowHost {
     }
     const heard = this.#decode(match, item)
     if (heard === undefined) return
+    const { seq, at, skip } = item
     for (const head of heads) {
       const { flow } = head
       if (flow.state !== 'started' || (flow.apart && !aloneOrApart)) continue
-      if (item.seq <= flow.since || item.skip.includes(head.input.edge)) continue
+      if (seq <= flow.since || (skip.length > 0 && skip.includes(head.input.edge))) continue
       if (head.last !== undefined) {
-        if ((head.last.get(item.topic)?.seq ?? -1) >= item.seq) continue
+        if ((head.last.get(item.topic)?.seq ?? -1) >= seq) continue
         head.last.set(item.topic, heard)
       }
-      if (item.at > flow.clock.now) flow.clock.now = item.at
-      this.#turn(flow, item.seq, () => head.subject.next(heard))
+      if (at > flow.clock.now) flow.clock.now = at
+      this.#turn(flow, seq, () => head.subject.next(heard))
       this.#look(flow)
     }
   }
@@ -316,7 +319,8 @@ export class FlowHost {
   }
 
   #route(topic: string): Route | undefined {
-    if (this.#routes.has(topic)) return this.#routes.get(topic)
+    const known = this.#routes.get(topic)
+    if (known !== undefined || this.#routes.has(topic)) return known
     const match = this.#table.match(topic)
     const heads: Head<Running>[] = []
     if (match !== undefined) {
@@ -331,7 +335,9 @@ export class FlowHost {
   }
 
   #decode({ key, row, params }: TopicMatch, item: Item): Heard | undefined {
-    const decoded = this.#table.decode(row, item.payload)
+    const text = item.payload.toString()
+    // What is not UTF-8, or begins with a mark of its order, is for the table to judge by its bytes.
+    const decoded = this.#table.decode(row, isOdd(text) ? item.payload : text)
     if (!decoded.ok) {
       if (this.#toldBad.size >= TOLD) this.#toldBad.clear()
       if (!this.#toldBad.has(item.seq)) this.#to.bad(item, { field: decoded.field, constraint: decoded.constraint })

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Envelope } from '../bus/envelope.ts'
 import { type Accounts, openEdges } from './edges.ts'
-import { FrameReader, FrameWriter, type Item } from './frame.ts'
+import { FrameReader, FrameWriter, type Item, type Names } from './frame.ts'
 import { readHistory } from './history.ts'
 import { lanesOf } from './lanes.ts'
 import type { Link, LinkOptions } from './link.ts'
@@ -31,6 +31,7 @@ export const openLink = (options: LinkOptions): Link => {
   const accounts: Accounts = new Map()
   const edges = openEdges(options.gap, { accounts })
   const writer = new FrameWriter()
+  let names: Names = []
   const starts = new Map<number, { done(kept: Readonly<Record<string, unknown>>): void; failed(error: Error): void }>()
   let child: FlowProcess | undefined
   let closing = false
@@ -128,7 +129,7 @@ export const openLink = (options: LinkOptions): Link => {
 
   /** One frame, one step: its outputs and its acknowledgement count together or not at all. */
   const answered = (body: Buffer): void => {
-    const read = new FrameReader(body)
+    const read = new FrameReader(body, names)
     const done = read.f64()
     const usedMs = read.f64()
     const next = read.f64()
@@ -192,6 +193,8 @@ export const openLink = (options: LinkOptions): Link => {
     begun = true
     const { flowsDir, topicFiles, prefix } = options
     acknowledged = 0
+    writer.drop()
+    names = []
     try {
       child = openProcess({
         flowsDir,

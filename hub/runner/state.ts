@@ -45,6 +45,8 @@ export interface FlowState {
   /** What it kept when its last run ended. */
   kept: Record<string, unknown>
   readonly outputs: Set<string>
+  /** Topic of its last output. */
+  lastOutput: string
   out: number
   restarts: number
   /** When it failed lately, ms. */
@@ -73,6 +75,7 @@ export const newFlow = (file: FlowFile, params: Record<string, unknown>): FlowSt
   params,
   kept: {},
   outputs: new Set(),
+  lastOutput: '',
   out: 0,
   restarts: 0,
   crashes: [],
