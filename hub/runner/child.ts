@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import process from 'node:process'
 import v8 from 'node:v8'
+import vm from 'node:vm'
 import type { Buffer } from 'node:buffer'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -34,13 +35,20 @@ z.config({ jitless: true })
 // Deep pipes: the flow's own line must be in the stack.
 Error.stackTraceLimit = 60
 
+/** The collector, by way of a context of its own: a global `gc` could not be taken from the flows again. */
+const collector = (): (() => void) => {
+  v8.setFlagsFromString('--expose-gc')
+  const gc = vm.runInNewContext('gc') as () => void
+  v8.setFlagsFromString('--no-expose-gc')
+  return gc
+}
 const real = { setTimeout, setImmediate, clearTimeout, now: performance.now.bind(performance) }
 const socket = new net.Socket({ fd: HUB_FD })
 
 const main = (setup: Setup, table: TopicTable): Peer => {
   const out = new FrameWriter()
   const names: Names = []
-  const books = openBooks({ ...setup, now: real.now })
+  const books = openBooks({ ...setup, now: real.now, collect: collector() })
   const flowsUrl = `${pathToFileURL(setup.flowsDir).href.replace(/\/$/, '')}/`
   const loaded = new Map<number, { url: string; name: string }>()
   const retained = new Map<number, Item[]>()
@@ -64,6 +72,9 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   const answer = () => {
     open()
     const period = books.period()
+    for (const [flow, ms] of books.long()) tell({ event: 'long', flow, ms })
+    const heavy = books.heavy()
+    if (heavy !== undefined) tell({ event: 'heavy', ...heavy })
     if (period !== undefined) tellOf(period)
     answeredAt = real.now()
     socket.write(out.front(done.items, books.used(), host.next, books.rss).take())

@@ -14,8 +14,8 @@ import { openTicks } from './ticks.ts'
 
 const WINDOW = 1024
 /** No more is under way than takes about so much CPU time, so that a flow that turns out to be slow holds up little. */
-const WINDOW_MS = 100
-const WINDOW_LEAST = 8
+const WINDOW_MS = 25
+const WINDOW_LEAST = 2
 const WINDOW_BYTES = 4 * 2 ** 20
 const FRAME_BYTES = 256 * 1024
 /** Larger payloads are for nobody in flows. */
@@ -124,7 +124,9 @@ export const openLink = (options: LinkOptions): Link => {
       const start = starts.get(event.flow)
       starts.delete(event.flow)
       start?.done(event.kept)
-    } else options.event(event)
+    } else if (event.event === 'heavy')
+      child?.fail(`memory: it took ${event.mib} MiB of what there is, and kept it`, 'heaviest')
+    else options.event(event)
   }
 
   /** One frame, one step: its outputs and its acknowledgement count together or not at all. */

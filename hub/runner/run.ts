@@ -114,6 +114,7 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
       journal.note('flow-keep', { flow: flow.id, key, n: run.n, at: clock.now(), setAside: value, constraint })
       health.report(setAsideReport(flow.id, key, constraint))
     } else if (event.event === 'busy') fairness.busy(flow, run, event)
+    else if (event.event === 'long') fairness.long(flow, run, event.ms)
     else if (event.event === 'waits') run.longest = event.ms
     else if (event.event === 'speaks') starts.speaks(flow, run, event.n, event.at)
   }

@@ -5,7 +5,7 @@ import type { Item } from './frame.ts'
 import type { Skip } from './history.ts'
 import type { Input } from './host.ts'
 import { type Rate, rate } from './rate.ts'
-import type { FlowStatus, FlowView } from './runner.ts'
+import type { EdgeView, FlowStatus, FlowView } from './runner.ts'
 
 /** A run: from a recorded start, through deaths of its process, to the next start. */
 export interface Run {
@@ -56,6 +56,8 @@ export interface FlowState {
   error?: NonNullable<FlowView['error']>
   newer?: NonNullable<FlowView['newer']>
   timer?: NodeJS.Timeout
+  /** The edges of its last run as they were at its end: what a flow that does not run would hear. */
+  left: EdgeView[]
   /** Counted by the edges of earlier runs. */
   before: { in: number; dropped: number }
   readonly rateOut: Rate
@@ -80,6 +82,7 @@ export const newFlow = (file: FlowFile, params: Record<string, unknown>): FlowSt
   restarts: 0,
   crashes: [],
   pause: 0,
+  left: [],
   before: { in: 0, dropped: 0 },
   rateOut: rate(),
   rates: new Map(),
