@@ -44,6 +44,19 @@ export interface OpenBus extends Bus, Intake {
   snapshot(): Iterable<Envelope>
 }
 
+/** Topics remembered. */
+const KNOWN = 20_000
+
+interface Known {
+  /** The same string each time. */
+  readonly topic: string
+  readonly match: TopicMatch | undefined
+  /** Not for the journal. */
+  readonly isExcepted: boolean
+  /** The only origin that may publish it, when that is the flow of its name; otherwise ''. */
+  readonly flow: string
+}
+
 export const openBus = (parts: BusParts): OpenBus => {
   const { table, journal, clock, health } = parts
   const retained = openRetained()
@@ -52,6 +65,28 @@ export const openBus = (parts: BusParts): OpenBus => {
   for (const filter of parts.journalExcept ?? []) except.add(filter, true)
   const counts = { accepted: 0, refused: 0, bad: 0, normalised: 0 }
   let broker: Pick<Broker, 'deliver'> | undefined
+  /** What is known of a topic, found once: many messages have few topics. */
+  const known = new Map<string, Known>()
+  const knownOf = (topic: string): Known => {
+    const before = known.get(topic)
+    if (before !== undefined) return before
+    const match = table.match(topic)
+    const found: Known = {
+      topic,
+      match,
+      isExcepted: except.match(topic).length > 0,
+      flow: match?.row.by === 'flow' ? `flow:${match.params['flow'] ?? ''}` : '',
+    }
+    if (known.size >= KNOWN) known.clear()
+    known.set(topic, found)
+    return found
+  }
+  const undelivered = (error: unknown): void =>
+    health.report({ source: 'broker', type: 'DeliveryFailed', message: reasonOf(error), category: 'system' })
+  const give = (envelope: Envelope): void => {
+    line.dispatch(envelope)
+    broker?.deliver(envelope).catch(undelivered)
+  }
   const line = openDispatch((name, error) =>
     health.report({ source: name, type: 'ListenerError', message: reasonOf(error), category: 'system' }),
   )
@@ -102,7 +137,7 @@ export const openBus = (parts: BusParts): OpenBus => {
   }
 
   /** The reason a draft is refused, if any; what the policy of its row makes of its QoS and retain flag. */
-  const judge = (draft: Draft, match: TopicMatch | undefined): string | undefined => {
+  const judge = (draft: Draft, { match, flow }: Known): string | undefined => {
     if (match === undefined) return undefined
     const { key, row, params } = match
     if ((row.by === 'gate' || row.by === 'hub') && draft.origin !== row.by)
@@ -111,8 +146,7 @@ export const openBus = (parts: BusParts): OpenBus => {
       const verdict = parts.mayOwn(draft.origin, params['device'] ?? '')
       if (!verdict.ok) return verdict.reason
     }
-    if (row.by === 'flow' && draft.origin !== `flow:${params['flow'] ?? ''}`)
-      return 'only the flow of that name publishes this topic'
+    if (row.by === 'flow' && draft.origin !== flow) return 'only the flow of that name publishes this topic'
     if (row.native === undefined && SIZED.has(row.by) && draft.payload.length > SMALL_PAYLOAD) {
       return `the payload has ${draft.payload.length} bytes, the limit here is ${SMALL_PAYLOAD}`
     }
@@ -142,12 +176,16 @@ export const openBus = (parts: BusParts): OpenBus => {
     return false
   }
 
-  const enter = (draft: Draft, match: TopicMatch | undefined, committed: (error?: Error) => void): Envelope => {
+  const enter = (
+    draft: Draft,
+    { topic, match, isExcepted }: Known,
+    committed: ((error?: Error) => void) | undefined,
+  ): Envelope => {
     const { qos, retain } = normal(draft, match)
     const base: Envelope = {
       seq: journal.reserve(),
       at: clock.stamp(),
-      topic: draft.topic,
+      topic,
       payload: draft.payload,
       qos,
       retain,
@@ -160,53 +198,56 @@ export const openBus = (parts: BusParts): OpenBus => {
     const placed = match === undefined ? base : threads.place(base, match, message)
     const envelope = retain && !roomFor(placed) ? { ...placed, retain: false } : placed
     counts.accepted++
-    if (except.match(envelope.topic).length > 0) setImmediate(committed)
-    else journal.append(entryOf(envelope), committed)
+    if (isExcepted) {
+      if (committed !== undefined) setImmediate(committed)
+    } else journal.append(entryOf(envelope), committed)
     // After the append: a segment that begins with this entry begins with the set as it was before.
     if (envelope.retain) retained.set(envelope)
     return envelope
   }
 
   const publishBytes = (who: Principal, topic: string, payload: Buffer, options: PublishOptions = {}): Envelope => {
-    const match = table.match(topic)
-    const origin = originOf(who)
+    const its = knownOf(topic)
+    const { match } = its
+    // The topic's own flow: the same string, found once.
+    const origin =
+      who.kind === 'flow' && its.flow.length === who.id.length + 5 && its.flow.endsWith(who.id)
+        ? its.flow
+        : originOf(who)
     const draft: Draft = {
-      ...options,
       topic,
       payload,
       origin,
       qos: match?.row.qos ?? 1,
       retain: match?.row.retain ?? options.retain ?? false,
+      cause: options.cause ?? 0,
+      correlation: options.correlation ?? '',
+      n: options.n ?? 0,
     }
     const verdict = who.kind === match?.row.by ? undefined : parts.mayPublish(who, topic)
-    const reason = verdict?.ok === false ? verdict.reason : judge(draft, match)
+    const reason = verdict?.ok === false ? verdict.reason : judge(draft, its)
     if (reason !== undefined) {
       counts.refused++
       throw new Forbidden(`${origin} may not publish ${topic}: ${reason}`, { field: 'topic', value: topic })
     }
-    const late = options.after === 'commit'
-    const give = (envelope: Envelope) => {
-      line.dispatch(envelope)
-      broker
-        ?.deliver(envelope)
-        .catch((error: unknown) =>
-          health.report({ source: 'broker', type: 'DeliveryFailed', message: reasonOf(error), category: 'system' }),
-        )
+    if (options.after !== 'commit') {
+      const envelope = enter(draft, its, options.committed)
+      give(envelope)
+      return envelope
     }
-    const envelope = enter(draft, match, (error) => {
-      if (late && error === undefined && (options.still?.() ?? true)) give(envelope)
+    const envelope = enter(draft, its, (error) => {
+      if (error === undefined && (options.still?.() ?? true)) give(envelope)
       options.committed?.(error)
     })
-    if (!late) give(envelope)
     return envelope
   }
 
   return {
     accept(draft, committed) {
-      const match = table.match(draft.topic)
-      const reason = judge(draft, match)
+      const its = knownOf(draft.topic)
+      const reason = judge(draft, its)
       if (reason !== undefined) return refuse(draft, reason)
-      const envelope = enter(draft, match, committed)
+      const envelope = enter(draft, its, committed)
       line.dispatch(envelope)
       return envelope
     },

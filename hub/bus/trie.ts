@@ -8,14 +8,17 @@ interface Node<T> {
 
 const node = <T>(): Node<T> => ({ next: new Map(), here: new Set(), below: new Set() })
 const MEMO = 10_000
+const NOBODY: readonly never[] = []
 
 /** Matching per MQTT 5 section 4.7: `+` one level (an empty one too), `#` the rest and the parent; neither matches a first level that starts with `$`. */
 export class TopicTrie<T> {
   readonly #root: Node<T> = node()
   readonly #memo = new Map<string, readonly T[]>()
+  #isEmpty = true
 
   add(filter: string, value: T): void {
     this.#memo.clear()
+    this.#isEmpty = false
     let at = this.#root
     const parts = filter.split('/')
     for (const [i, part] of parts.entries()) {
@@ -52,6 +55,7 @@ export class TopicTrie<T> {
 
   /** Everyone who listens to a topic, each once. The array is shared: do not change it. */
   match(topic: string): readonly T[] {
+    if (this.#isEmpty) return NOBODY
     const known = this.#memo.get(topic)
     if (known !== undefined) return known
     const found = new Set<T>()

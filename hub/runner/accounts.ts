@@ -14,7 +14,13 @@ const LOOK_MS = 100
 /** Accounts of memory are kept from this part of a limit. */
 const SHORT = 0.6
 const MIB = 2 ** 20
-const GLANCE_TURNS = 8
+/** From this part of a limit on, what can be collected is, and who holds the rest is told of. */
+const SOON = 0.72
+const COLLECT_MS = 5000
+/** A flow is told of when it took so much, and at least half of all that was taken. */
+const HEAVY = 16 * MIB
+/** Memory is glanced at between turns this often, ms. */
+const GLANCE_MS = 0.5
 const GROWN = 8 * MIB
 
 const cpuMs = (): number => {
@@ -35,6 +41,12 @@ export interface Busy {
   longest: number
 }
 
+/** Memory is short for good, and this flow took most of it. */
+export interface Heavy {
+  flow: number
+  mib: number
+}
+
 export interface Books {
   /** Before each turn. */
   turn(flow: number): void
@@ -48,6 +60,10 @@ export interface Books {
   markAll(on: boolean): void
   /** CPU time since this was asked last, ms. */
   used(): number
+  /** Flows that took long in one turn since this was asked last, and the longest each; ms. */
+  long(): ReadonlyMap<number, number>
+  /** Memory is running out, collecting did not help, and this flow took most of what was taken. Told once. */
+  heavy(): Heavy | undefined
   /** Once a second: flows that took much time in it; undefined while it lasts. */
   period(): Busy[] | undefined
   forget(flow: number): void
@@ -55,7 +71,14 @@ export interface Books {
 }
 
 /** `now` is real time in ms; `markerFd` the hub's, for three numbers: whose turn, the heaviest flow, its MiB. */
-export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: number; now(): number }): Books => {
+export const openBooks = (options: {
+  markerFd: number
+  heapMb: number
+  rssMb: number
+  now(): number
+  /** Collects what can be collected, at once. */
+  collect(): void
+}): Books => {
   const { now } = options
   const accounts = new Map<number, Account>()
   const marked = Buffer.alloc(12, 0xff)
@@ -69,9 +92,14 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
   let suspect = -1
   let bytesBefore = 0
   let bytesLooked = 0
-  let sinceGlance = 0
+  let glanced = -Infinity
   let heaviest = { flow: -1, mib: 0 }
   let rss = process.memoryUsage.rss()
+  let long = new Map<number, number>()
+  const nobody: ReadonlyMap<number, number> = new Map()
+  let collected = -Infinity
+  let taken = 0
+  let told: Heavy | undefined
   /** CPU time of this thread when no turn ran, ms. */
   let cpuIdle = 0
   let cpuUsed = 0
@@ -102,9 +130,12 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     if (ms > LONG_MS) ms = Math.min(ms, cpuMs() - cpuIdle)
     current.ms += ms
     if (ms > current.longest) current.longest = ms
+    if (ms > LONG_MS && ms > (long.get(currentFlow) ?? 0)) long.set(currentFlow, ms)
     if (isShort) {
       const bytes = bytesNow()
-      current.bytes += Math.max(0, bytes - bytesBefore)
+      const more = Math.max(0, bytes - bytesBefore)
+      current.bytes += more
+      taken += more
       bytesBefore = bytes
       const mib = Math.floor(current.bytes / MIB)
       if (mib > heaviest.mib) {
@@ -117,10 +148,24 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     current = undefined
   }
 
-  /** Memory can run short within a few turns: heap and buffers are looked at every few, the rest less often. */
+  const isBeyond = (part: number): boolean =>
+    rss > options.rssMb * MIB * part || v8.getHeapStatistics().used_heap_size > options.heapMb * MIB * part
+
+  /** Near a limit the collector takes everybody's time: who fills memory is told of before it is full. */
+  const soon = (at: number): void => {
+    const most = heaviest.mib * MIB
+    if (most < HEAVY || most < taken / 2 || at - collected < COLLECT_MS || !isBeyond(SOON)) return
+    collected = at
+    options.collect()
+    rss = process.memoryUsage.rss()
+    bytesBefore = bytesLooked = bytesNow()
+    if (isBeyond(SHORT)) told = heaviest
+  }
+
+  /** Memory can run short within a few turns: heap and buffers are looked at often, the rest less. */
   const glance = (at: number): void => {
-    if (isShort || ++sinceGlance < GLANCE_TURNS) return
-    sinceGlance = 0
+    if (isShort || at - glanced < GLANCE_MS) return
+    glanced = at
     if (bytesNow() - bytesLooked > GROWN) look(at, true)
   }
 
@@ -129,12 +174,14 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
     looked = at
     bytesLooked = bytesNow()
     rss = process.memoryUsage.rss()
+    if (isShort) soon(at)
     const short = rss > options.rssMb * MIB * SHORT || bytesNow() > options.heapMb * MIB * SHORT
     if (short === isShort) return
     isShort = short
     bytesBefore = bytesNow()
     if (short) return
     for (const account of accounts.values()) account.bytes = 0
+    taken = 0
     heaviest = { flow: -1, mib: 0 }
     marked.fill(0xff, 4)
     fs.writeSync(options.markerFd, marked, 4, 8, 4)
@@ -183,6 +230,17 @@ export const openBooks = (options: { markerFd: number; heapMb: number; rssMb: nu
         account.ms = 0
         account.longest = 0
       }
+      return found
+    },
+    long() {
+      if (long.size === 0) return nobody
+      const found = long
+      long = new Map()
+      return found
+    },
+    heavy() {
+      const found = told
+      told = undefined
       return found
     },
     forget: (flow) => void accounts.delete(flow),

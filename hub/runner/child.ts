@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import process from 'node:process'
 import v8 from 'node:v8'
+import vm from 'node:vm'
 import type { Buffer } from 'node:buffer'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -10,7 +11,7 @@ import { ownTime } from '../streams/clock.ts'
 import type { Flow } from '../streams/flow.ts'
 import { realm } from '../streams/realm.ts'
 import { topicTable, type TopicTable } from '../topics/table.ts'
-import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, tickAt } from './frame.ts'
+import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, type Names, tickAt } from './frame.ts'
 import { FlowHost } from './host.ts'
 import { ANSWER_HEAD, type ChildEvent, Control, FROM_CHILD, type Setup, TO_CHILD } from './protocol.ts'
 import { type Busy, openBooks } from './accounts.ts'
@@ -34,12 +35,20 @@ z.config({ jitless: true })
 // Deep pipes: the flow's own line must be in the stack.
 Error.stackTraceLimit = 60
 
+/** The collector, by way of a context of its own: a global `gc` could not be taken from the flows again. */
+const collector = (): (() => void) => {
+  v8.setFlagsFromString('--expose-gc')
+  const gc = vm.runInNewContext('gc') as () => void
+  v8.setFlagsFromString('--no-expose-gc')
+  return gc
+}
 const real = { setTimeout, setImmediate, clearTimeout, now: performance.now.bind(performance) }
 const socket = new net.Socket({ fd: HUB_FD })
 
 const main = (setup: Setup, table: TopicTable): Peer => {
   const out = new FrameWriter()
-  const books = openBooks({ ...setup, now: real.now })
+  const names: Names = []
+  const books = openBooks({ ...setup, now: real.now, collect: collector() })
   const flowsUrl = `${pathToFileURL(setup.flowsDir).href.replace(/\/$/, '')}/`
   const loaded = new Map<number, { url: string; name: string }>()
   const retained = new Map<number, Item[]>()
@@ -63,6 +72,9 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   const answer = () => {
     open()
     const period = books.period()
+    for (const [flow, ms] of books.long()) tell({ event: 'long', flow, ms })
+    const heavy = books.heavy()
+    if (heavy !== undefined) tell({ event: 'heavy', ...heavy })
     if (period !== undefined) tellOf(period)
     answeredAt = real.now()
     socket.write(out.front(done.items, books.used(), host.next, books.rss).take())
@@ -238,7 +250,7 @@ const main = (setup: Setup, table: TopicTable): Peer => {
   }
 
   const take = (body: Buffer): Promise<void> | void => {
-    const read = new FrameReader(body)
+    const read = new FrameReader(body, names)
     open()
     switch (read.u8()) {
       case TO_CHILD.items:

@@ -51,6 +51,15 @@ export interface Crew {
 
 /** The run is over: its counts stay with the flow, the rest is forgotten. */
 export const endRun = ({ link, runs }: Crew, flow: FlowState, run: Run): void => {
+  flow.left = run.inputs.map(({ edge, topic, filter, latest, overload }) => ({
+    topic,
+    filter,
+    latest,
+    overload,
+    ...link.edge(edge),
+    depth: 0,
+    rate: 0,
+  }))
   for (const { edge } of run.inputs) {
     const counts = link.edge(edge)
     flow.before.in += counts.in

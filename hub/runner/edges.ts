@@ -38,7 +38,7 @@ interface Edge {
 
 /** An item with those it is for. */
 interface Place {
-  readonly item: Item & { skip: number[] }
+  readonly item: Item & { skip: readonly number[] }
   readonly edges: readonly Edge[]
   /** How many of its edges still want it. */
   left: number
@@ -77,6 +77,7 @@ export interface Edges {
   readonly waiting: number
 }
 
+const NOBODY: readonly number[] = []
 /** What is kept of an item beside its payload, roughly. */
 const ITEM_BYTES = 200
 /** All that waits, together. */
@@ -115,13 +116,16 @@ export const openEdges = (
     const place = edge.waiting.shift()
     if (place === undefined) return
     const { skip, seq } = place.item
-    skip.push(edge.input.edge)
+    place.item.skip = [...skip, edge.input.edge]
     edge.counts.dropped++
     edge.gap ??= { flow: edge.flow, edge: edge.input.edge, topic: edge.input.topic, from: seq, to: seq, count: 0 }
     edge.gap.to = seq
     edge.gap.count++
     release(place)
   }
+
+  const open = ({ edges, item }: Place): readonly Edge[] =>
+    edges.filter((edge) => edge.open && !item.skip.includes(edge.input.edge))
 
   const closeGap = (edge: Edge): void => {
     if (edge.gap === undefined) return
@@ -136,8 +140,8 @@ export const openEdges = (
     for (const edge of place?.edges ?? []) if (edge.waiting.peek() === place) drop(edge)
   }
 
-  const line = (place: Place): void => {
-    const edges = place.edges.filter((edge) => edge.open && !place.item.skip.includes(edge.input.edge))
+  /** `edges`: those of the place that are open and not skipped. */
+  const line = (place: Place, edges = open(place)): void => {
     const isTick = place.item.topic === ''
     place.left = isTick ? 1 : edges.length
     if (place.left === 0) return
@@ -222,15 +226,16 @@ export const openEdges = (
       const edges = trie.match(topic)
       if (edges.length === 0) return false
       for (const edge of edges) edge.counts.in++
-      const item = { seq, at: last.at, topic, origin, payload, skip: [] }
-      line({ item, edges, left: 0, bytes: payload.length + ITEM_BYTES })
+      const item = { seq, at: last.at, topic, origin, payload, skip: NOBODY }
+      // Those in the trie are open.
+      line({ item, edges, left: 0, bytes: payload.length + ITEM_BYTES }, edges)
       return true
     },
 
     tick(at) {
       if (live.places > 0 || at < last.at) return
       last.at = at
-      line({ item: { ...tickAt(at, last.seq), skip: [] }, edges: [], left: 0, bytes: ITEM_BYTES })
+      line({ item: { ...tickAt(at, last.seq), skip: NOBODY }, edges: [], left: 0, bytes: ITEM_BYTES })
     },
 
     next() {
@@ -272,7 +277,7 @@ export const openEdges = (
         last.at = Math.max(last.at, item.at)
         last.seq = Math.max(last.seq, item.seq)
         line({
-          item: { ...item, skip: [...item.skip] },
+          item: { ...item },
           edges: trie.match(item.topic),
           left: 0,
           bytes: item.payload.length + ITEM_BYTES,

@@ -17,7 +17,7 @@ const FAULTS: Record<string, { says: RegExp; dies: boolean; again?: true }> = {
   throws: { says: /thrown on purpose \(faults\.ts:\d+\)/, dies: false },
   promise: { says: /promises and async functions are not for flows/, dies: false },
   storm: { says: /promises and async functions are not for flows/, dies: true },
-  flood: { says: /more than 10000 outputs in one turn/, dies: false },
+  flood: { says: /more than 2000 outputs in one turn/, dies: false },
 }
 
 /** On a machine with time to spare it takes two seconds, and ten for a leak; here others have work, too. */

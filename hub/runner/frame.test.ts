@@ -1,6 +1,7 @@
 // Frames: what is written is what is read, however it is cut; what is torn or too large is never taken for a message.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Fifo } from './fifo.ts'
 import { FRAME_LIMIT, FrameReader, frames, FrameWriter, type Item, type Output } from './frame.ts'
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
@@ -35,8 +36,9 @@ test('items survive any cut of the byte stream', () => {
           }),
         )
         const got: Item[][] = []
+        const names: string[] = []
         const cut = frames((body) => {
-          const read = new FrameReader(body)
+          const read = new FrameReader(body, names)
           const batch: Item[] = []
           while (!read.done) batch.push(read.item())
           got.push(batch)
@@ -78,8 +80,8 @@ test('a torn frame is not given, a truncated body does not read beyond its end',
   const many = new FrameWriter()
     .f64(1)
     .f64(1)
-    .text('')
-    .text('')
+    .name('')
+    .name('')
     .bytes(Buffer.alloc(0))
     .u32(2 ** 31)
     .take()
@@ -104,4 +106,51 @@ test('a frame of the largest size arrives in small pieces without being copied f
   for (let at = 0; at < frame.length; at += 4096) cut(frame.subarray(at, at + 4096))
   expect(got).toBe(FRAME_LIMIT - 100)
   expect(performance.now() - began).toBeLessThan(2000)
+})
+
+test('a name that came before is the same string again, also when there are more names than are remembered', () => {
+  const writer = new FrameWriter()
+  const names: string[] = []
+  const read = (frame: Buffer) => new FrameReader(frame.subarray(4), names)
+  const long = 'x'.repeat(300)
+  for (const round of [1, 2]) {
+    for (let i = 0; i < 40_000; i++) {
+      const name = `devices/d${i % 20_000}/state`
+      const found = read(writer.name(name).name(name).name(long).take())
+      expect([found.name(), found.name(), found.name()], `round ${round}`).toEqual([name, name, long])
+    }
+  }
+  expect(names.length).toBeLessThanOrEqual(16_384)
+  const first = writer.name('again').take()
+  read(first).name()
+  const again = writer.name('again').take()
+  expect(again.length).toBe(8)
+  expect(read(again).name()).toBe('again')
+  expect(() => new FrameReader(again.subarray(4)).name()).toThrow('was not told')
+  const beyond = new FrameWriter()
+    .u32(0x8000_0000 + 16_384)
+    .text('a')
+    .take()
+  expect(() => read(beyond).name()).toThrow('has no number')
+  // Another reader begins: it is told anew.
+  writer.drop()
+  expect(new FrameReader(writer.name('again').take().subarray(4)).name()).toBe('again')
+})
+
+test('a queue gives back what it got, in order, however it is filled and emptied', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -20, max: 40 }), { maxLength: 40 }), (steps) => {
+      const queue = new Fifo<number>()
+      const want: number[] = []
+      let next = 0
+      for (const step of steps) {
+        for (let i = 0; i < step; i++) {
+          queue.push(next)
+          want.push(next++)
+        }
+        for (let i = 0; i > step; i--) expect(queue.shift()).toBe(want.shift())
+        expect([queue.size, queue.peek(), [...queue]]).toEqual([want.length, want[0], want])
+      }
+    }),
+  )
 })

@@ -35,10 +35,22 @@ export const FRAME_LIMIT = 16 * 2 ** 20
 const EMPTY = Buffer.alloc(0)
 export const tickAt = (at: number, seq: number): Item => ({ seq, at, topic: '', origin: '', payload: EMPTY, skip: [] })
 
+/** Topics and origins that came before are said by a number. So many are remembered, of so many characters at most; then they are numbered anew. */
+const NAMES = 16_384
+const LONGEST_NAME = 256
+/** Instead of a number, and the bit beside a number that a name is given. */
+const UNNUMBERED = 0xffff_ffff
+const NEW = 0x8000_0000
+
+/** The names that a reader was told of, by number: one list for all frames of one writer. */
+export type Names = string[]
+
 /** Builds one frame after the other in a buffer that grows when it must and is used again. */
 export class FrameWriter {
   #bytes = Buffer.allocUnsafe(1 << 16)
+  #view = viewOf(this.#bytes)
   #at = 4
+  readonly #names = new Map<string, number>()
 
   /** Bytes of the body so far. */
   get size(): number {
@@ -47,58 +59,73 @@ export class FrameWriter {
 
   u8(value: number): this {
     this.#room(1)
-    this.#at = this.#bytes.writeUInt8(value, this.#at)
+    this.#view.setUint8(this.#at, value)
+    this.#at += 1
     return this
   }
   u32(value: number): this {
     this.#room(4)
-    this.#at = this.#bytes.writeUInt32LE(value, this.#at)
+    this.#view.setUint32(this.#at, value, true)
+    this.#at += 4
     return this
   }
   f64(value: number): this {
     this.#room(8)
-    this.#at = this.#bytes.writeDoubleLE(value, this.#at)
+    this.#view.setFloat64(this.#at, value, true)
+    this.#at += 8
     return this
   }
   text(value: string): this {
     const length = Buffer.byteLength(value)
     this.#room(4 + length)
-    this.#at = this.#bytes.writeUInt32LE(length, this.#at)
+    this.u32(length)
     this.#at += this.#bytes.write(value, this.#at, 'utf8')
     return this
   }
+  /** A text that comes again and again. Its reader needs every frame of this writer. */
+  name(value: string): this {
+    const known = this.#names.get(value)
+    if (known !== undefined) return this.u32(known)
+    if (value.length > LONGEST_NAME) return this.u32(UNNUMBERED).text(value)
+    if (this.#names.size >= NAMES) this.#names.clear()
+    const number = this.#names.size
+    this.#names.set(value, number)
+    return this.u32((number | NEW) >>> 0).text(value)
+  }
   bytes(value: Buffer): this {
     this.#room(4 + value.length)
-    this.#at = this.#bytes.writeUInt32LE(value.length, this.#at)
-    this.#at += value.copy(this.#bytes, this.#at)
+    this.u32(value.length)
+    this.#bytes.set(value, this.#at)
+    this.#at += value.length
     return this
   }
   item({ seq, at, topic, origin, payload, skip }: Item): this {
-    this.f64(seq).f64(at).text(topic).text(origin).bytes(payload).u32(skip.length)
+    this.f64(seq).f64(at).name(topic).name(origin).bytes(payload).u32(skip.length)
     for (const edge of skip) this.u32(edge)
     return this
   }
   output({ flow, n, at, cause, topic, payload }: Output): this {
-    return this.u32(flow).f64(n).f64(at).f64(cause).text(topic).bytes(payload)
+    return this.u32(flow).f64(n).f64(at).f64(cause).name(topic).bytes(payload)
   }
 
   /** Overwrites doubles at the front of the body: what is known only at the end. */
   front(...values: number[]): this {
-    values.forEach((value, i) => this.#bytes.writeDoubleLE(value, 4 + 8 * i))
+    values.forEach((value, i) => this.#view.setFloat64(4 + 8 * i, value, true))
     return this
   }
 
   /** The finished frame, as a copy; the next one begins. */
   take(): Buffer {
-    this.#bytes.writeUInt32LE(this.size, 0)
+    this.#view.setUint32(0, this.size, true)
     const frame = Buffer.from(this.#bytes.subarray(0, this.#at))
     this.#at = 4
     return frame
   }
 
-  /** Forgets what was written since the last frame. */
+  /** Forgets what was written since the last frame, and all names: another reader begins. */
   drop(): void {
     this.#at = 4
+    this.#names.clear()
   }
 
   #room(bytes: number): void {
@@ -108,33 +135,54 @@ export class FrameWriter {
     const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, need))
     this.#bytes.copy(larger, 0, 0, this.#at)
     this.#bytes = larger
+    this.#view = viewOf(larger)
   }
 }
 
-/** Reads a body from its front. Throws a RangeError when the body ends too early. */
+const viewOf = ({ buffer, byteOffset, byteLength }: Buffer): DataView => new DataView(buffer, byteOffset, byteLength)
+
+/** Reads a body from its front. Throws a RangeError when the body ends too early, or names what it was not told of. */
 export class FrameReader {
   readonly #bytes: Buffer
+  readonly #view: DataView
+  readonly #names: Names
   #at = 0
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, names: Names = []) {
     this.#bytes = bytes
+    this.#view = viewOf(bytes)
+    this.#names = names
   }
   get done(): boolean {
     return this.#at >= this.#bytes.length
   }
   u8(): number {
-    return this.#bytes.readUInt8(this.#move(1))
+    return this.#view.getUint8(this.#move(1))
   }
   u32(): number {
-    return this.#bytes.readUInt32LE(this.#move(4))
+    return this.#view.getUint32(this.#move(4), true)
   }
   f64(): number {
-    return this.#bytes.readDoubleLE(this.#move(8))
+    return this.#view.getFloat64(this.#move(8), true)
   }
   text(): string {
     const length = this.u32()
     const from = this.#move(length)
     return this.#bytes.toString('utf8', from, from + length)
+  }
+  /** The same string each time. */
+  name(): string {
+    const number = this.u32()
+    if (number < NEW) {
+      const known = this.#names[number]
+      if (known === undefined) throw new RangeError(`the frame names number ${number}, which was not told`)
+      return known
+    }
+    const text = this.text()
+    if (number === UNNUMBERED) return text
+    const place = (number & ~NEW) >>> 0
+    if (place >= NAMES || text.length > LONGEST_NAME) throw new RangeError('the frame numbers what has no number')
+    return (this.#names[place] = text)
   }
   /** A view of the frame's bytes, not a copy. */
   bytes(): Buffer {
@@ -142,21 +190,29 @@ export class FrameReader {
     const from = this.#move(length)
     return this.#bytes.subarray(from, from + length)
   }
+  /** The payload is a view of the frame's bytes. */
   item(): Item {
-    const [seq, at, topic, origin, payload] = [this.f64(), this.f64(), this.text(), this.text(), this.bytes()]
+    const seq = this.f64()
+    const at = this.f64()
+    const topic = this.name()
+    const origin = this.name()
+    const payload = this.bytes()
     const skipped = this.u32()
     const skip = skipped === 0 ? NOBODY : Array.from({ length: this.#fits(skipped, 4) }, () => this.u32())
     return { seq, at, topic, origin, payload, skip }
   }
+  /** The payload is a copy: one that is kept does not keep the frame. */
   output(): Output {
-    return {
-      flow: this.u32(),
-      n: this.f64(),
-      at: this.f64(),
-      cause: this.f64(),
-      topic: this.text(),
-      payload: this.bytes(),
-    }
+    const flow = this.u32()
+    const n = this.f64()
+    const at = this.f64()
+    const cause = this.f64()
+    const topic = this.name()
+    const length = this.u32()
+    const from = this.#move(length)
+    const payload = Buffer.allocUnsafe(length)
+    this.#bytes.copy(payload, 0, from, from + length)
+    return { flow, n, at, cause, topic, payload }
   }
 
   #move(bytes: number): number {

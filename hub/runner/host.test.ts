@@ -268,7 +268,7 @@ const failures: [string, (from: Observable<unknown>) => Observable<Message>, Reg
         mergeMap(() => range(0, 1e9)),
         map(echo),
       ),
-    /more than 10000 outputs in one turn/,
+    /more than 2000 outputs in one turn/,
   ],
   [
     'shouts',

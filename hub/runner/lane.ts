@@ -16,11 +16,14 @@ const PAST_WAITING = 8192
 /** Items that wait for a flow while it is brought up to date, whatever its edges ask for. */
 export const BEHIND = 100_000
 const WINDOW = 512
-/** Work of a slow flow under way at once, and how much longer than its work it pauses. */
-const SLOW_MS = 10
+/** Work of a slow flow under way at once, and how much longer than its work it pauses: after a turn that holds up everybody, much longer. */
+const SLOW_MS = 5
 const SLOW_MOST = 64
-const PAUSE_PER_MS = 2
+const PAUSE_PER_MS = 3
 const PAUSE_MOST_MS = 500
+const LONG_MS = 20
+const LONG_PAUSE_PER_MS = 20
+const LONG_PAUSE_MOST_MS = 3000
 
 export interface Lane {
   readonly number: number
@@ -134,7 +137,10 @@ export const openLane = (
       pastInFlight -= ofPast
       edges.done(count - ofPast)
       if (count > 0) perItemMs = Math.max(0.01, perItemMs * 0.8 + (ms / count) * 0.2)
-      notBefore = now + Math.min(PAUSE_MOST_MS, ms * PAUSE_PER_MS)
+      const isLong = ms > LONG_MS * Math.max(1, count)
+      notBefore =
+        now +
+        (isLong ? Math.min(LONG_PAUSE_MOST_MS, ms * LONG_PAUSE_PER_MS) : Math.min(PAUSE_MOST_MS, ms * PAUSE_PER_MS))
     },
     get behind() {
       return past.size + edges.waiting

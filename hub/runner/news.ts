@@ -32,6 +32,7 @@ export const openNews = (options: {
     }
   }
   const within = (ms: number): void => {
+    if (due <= last + ms) return
     const at = Math.max(last + ms, performance.now())
     if (at >= due) return
     due = at

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Envelope } from '../bus/envelope.ts'
 import { type Accounts, openEdges } from './edges.ts'
-import { FrameReader, FrameWriter, type Item } from './frame.ts'
+import { FrameReader, FrameWriter, type Item, type Names } from './frame.ts'
 import { readHistory } from './history.ts'
 import { lanesOf } from './lanes.ts'
 import type { Link, LinkOptions } from './link.ts'
@@ -14,8 +14,8 @@ import { openTicks } from './ticks.ts'
 
 const WINDOW = 1024
 /** No more is under way than takes about so much CPU time, so that a flow that turns out to be slow holds up little. */
-const WINDOW_MS = 100
-const WINDOW_LEAST = 8
+const WINDOW_MS = 25
+const WINDOW_LEAST = 2
 const WINDOW_BYTES = 4 * 2 ** 20
 const FRAME_BYTES = 256 * 1024
 /** Larger payloads are for nobody in flows. */
@@ -31,6 +31,7 @@ export const openLink = (options: LinkOptions): Link => {
   const accounts: Accounts = new Map()
   const edges = openEdges(options.gap, { accounts })
   const writer = new FrameWriter()
+  let names: Names = []
   const starts = new Map<number, { done(kept: Readonly<Record<string, unknown>>): void; failed(error: Error): void }>()
   let child: FlowProcess | undefined
   let closing = false
@@ -123,12 +124,14 @@ export const openLink = (options: LinkOptions): Link => {
       const start = starts.get(event.flow)
       starts.delete(event.flow)
       start?.done(event.kept)
-    } else options.event(event)
+    } else if (event.event === 'heavy')
+      child?.fail(`memory: it took ${event.mib} MiB of what there is, and kept it`, 'heaviest')
+    else options.event(event)
   }
 
   /** One frame, one step: its outputs and its acknowledgement count together or not at all. */
   const answered = (body: Buffer): void => {
-    const read = new FrameReader(body)
+    const read = new FrameReader(body, names)
     const done = read.f64()
     const usedMs = read.f64()
     const next = read.f64()
@@ -192,6 +195,8 @@ export const openLink = (options: LinkOptions): Link => {
     begun = true
     const { flowsDir, topicFiles, prefix } = options
     acknowledged = 0
+    writer.drop()
+    names = []
     try {
       child = openProcess({
         flowsDir,

@@ -128,6 +128,10 @@ export const ChildEvent = z.discriminatedUnion('event', [
     ms: z.number(),
     longest: z.number(),
   }),
+  /** One of its turns took so long, ms. */
+  z.strictObject({ event: z.literal('long'), flow: z.number().int(), ms: z.number() }),
+  /** Memory is running out, and it took most of what was taken, MiB. */
+  z.strictObject({ event: z.literal('heavy'), flow: z.number().int(), mib: z.number() }),
   /** `place` is file:line in the flow's folder. */
   z.strictObject({ event: z.literal('unloadable'), flow: z.number().int(), ...Thrown }),
   z.strictObject({ event: z.literal('failed'), flow: z.number().int(), cause: z.number(), ...Thrown }),

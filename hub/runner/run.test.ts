@@ -235,7 +235,7 @@ export default flow((from) => from('devices/{device}/telemetry').pipe(
   say(bed, 'No Intent')
   await bed.until(() => bed.flow('once').status === 'ended' && bed.flow('place').status === 'quarantined')
   await bed.until(() => bed.flow('flood').status === 'quarantined' && bed.flow('wrong').status === 'quarantined')
-  expect(bed.flow('flood').error?.message).toContain('more than 10000 outputs in one turn')
+  expect(bed.flow('flood').error?.message).toContain('more than 2000 outputs in one turn')
   expect(bed.flow('wrong').error?.message).toContain("output on 'devices/{device}/request': intent: must look like")
   expect(bed.flow('place').error?.message).toContain('needs device to be one topic level')
   expect(bed.flow('once').error?.message).toContain('it ended')

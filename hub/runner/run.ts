@@ -61,12 +61,14 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     const { flow, run } = found
     run.n = n
     try {
-      // The frame's bytes are shared with its other outputs; what is kept must be its own.
-      bus.publishBytes(flow.principal, topic, Buffer.from(payload), { cause, n })
+      bus.publishBytes(flow.principal, topic, payload, { cause, n })
       if (flow.out < DELAYS || flow.out % DELAY_EVERY === 0)
         flow.delays[(flow.out / (flow.out < DELAYS ? 1 : DELAY_EVERY)) % DELAYS] = Math.max(0, clock.now() - at)
       flow.out++
-      if (flow.outputs.size < OUTPUTS_SHOWN) flow.outputs.add(topic)
+      if (topic !== flow.lastOutput) {
+        flow.lastOutput = topic
+        if (flow.outputs.size < OUTPUTS_SHOWN) flow.outputs.add(topic)
+      }
       news.counted()
     } catch (error) {
       troubles.blame(
@@ -112,6 +114,7 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
       journal.note('flow-keep', { flow: flow.id, key, n: run.n, at: clock.now(), setAside: value, constraint })
       health.report(setAsideReport(flow.id, key, constraint))
     } else if (event.event === 'busy') fairness.busy(flow, run, event)
+    else if (event.event === 'long') fairness.long(flow, run, event.ms)
     else if (event.event === 'waits') run.longest = event.ms
     else if (event.event === 'speaks') starts.speaks(flow, run, event.n, event.at)
   }

@@ -5,7 +5,7 @@ import type { Item } from './frame.ts'
 import type { Skip } from './history.ts'
 import type { Input } from './host.ts'
 import { type Rate, rate } from './rate.ts'
-import type { FlowStatus, FlowView } from './runner.ts'
+import type { EdgeView, FlowStatus, FlowView } from './runner.ts'
 
 /** A run: from a recorded start, through deaths of its process, to the next start. */
 export interface Run {
@@ -45,6 +45,8 @@ export interface FlowState {
   /** What it kept when its last run ended. */
   kept: Record<string, unknown>
   readonly outputs: Set<string>
+  /** Topic of its last output. */
+  lastOutput: string
   out: number
   restarts: number
   /** When it failed lately, ms. */
@@ -54,6 +56,8 @@ export interface FlowState {
   error?: NonNullable<FlowView['error']>
   newer?: NonNullable<FlowView['newer']>
   timer?: NodeJS.Timeout
+  /** The edges of its last run as they were at its end: what a flow that does not run would hear. */
+  left: EdgeView[]
   /** Counted by the edges of earlier runs. */
   before: { in: number; dropped: number }
   readonly rateOut: Rate
@@ -73,10 +77,12 @@ export const newFlow = (file: FlowFile, params: Record<string, unknown>): FlowSt
   params,
   kept: {},
   outputs: new Set(),
+  lastOutput: '',
   out: 0,
   restarts: 0,
   crashes: [],
   pause: 0,
+  left: [],
   before: { in: 0, dropped: 0 },
   rateOut: rate(),
   rates: new Map(),

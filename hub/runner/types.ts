@@ -1,5 +1,6 @@
 // Types of flows, checked before a version replaces the one that runs: in a process of its own, started when needed.
 import { type ChildProcess, fork } from 'node:child_process'
+import os from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { Log } from '../health/report.ts'
@@ -70,6 +71,12 @@ export const openTypes = (options: {
       execArgv: ['--max-old-space-size=1024'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
+    // Whoever runs goes first: a check may take longer, messages may not.
+    try {
+      if (started.pid !== undefined) os.setPriority(started.pid, os.constants.priority.PRIORITY_BELOW_NORMAL)
+    } catch {
+      // It is gone already, or the system has no such thing.
+    }
     started.on('message', (body) => {
       const answer = Answer.safeParse(body)
       if (answer.success) settle(answer.data.id, answer.data.problems)

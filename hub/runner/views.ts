@@ -13,13 +13,15 @@ const LOOKED = 200
 export const viewOf = (flow: FlowState, link: Link, now: number): FlowView => {
   const { run } = flow
   const depths = run === undefined ? [] : link.depths(run.number)
-  const edges = (run?.inputs ?? []).map(({ edge, topic, filter, latest, overload }, i): EdgeView => {
+  const live = (run?.inputs ?? []).map(({ edge, topic, filter, latest, overload }, i): EdgeView => {
     const counts = link.edge(edge)
     const lately = flow.rates.get(edge) ?? rate()
     flow.rates.set(edge, lately)
     return { topic, filter, latest, overload, ...counts, depth: depths[i] ?? 0, rate: lately.of(counts.in, now) }
   })
-  const sum = (pick: (edge: EdgeView) => number) => edges.reduce((total, edge) => total + pick(edge), 0)
+  const edges = run === undefined ? flow.left : live
+  // What earlier runs counted is in `before`.
+  const sum = (pick: (edge: EdgeView) => number) => live.reduce((total, edge) => total + pick(edge), 0)
   const delays = flow.delays.toSorted((a, b) => a - b)
   const at = (part: number) => delays[Math.min(delays.length - 1, Math.floor(delays.length * part))] ?? 0
   return {

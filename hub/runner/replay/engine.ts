@@ -179,7 +179,8 @@ export class Replay {
       const seq = seqBefore(past, job.since)
       return { seq, at: Math.max(job.since, past.firstAt), params: undefined, kept: {} }
     }
-    if (first.at > job.since) this.#note(`It was first started at ${iso(first.at)}: nothing before that is compared.`)
+    if (first.at > job.since)
+      this.#note(`It was first started at ${spoken(first.at)}: nothing before that is compared.`)
     if (first.isApproximate) this.#why.push('its recorded start was itself warmed up from a part of its history')
     const { seq, at } = first.warmed ?? first
     if (first.warmed !== undefined) this.#silentUntil = first.at
@@ -209,7 +210,7 @@ export class Replay {
       this.#reset()
       if (enough <= span || isAll || tries === WARM_UPS) {
         this.#why.push(
-          `its start of ${iso(first.at)} is older than the journal: it was warmed up from ${iso(from)}, ${
+          `its start of ${spoken(first.at)} is older than the journal: it was warmed up from ${spoken(from)}, ${
             enough <= span
               ? 'long enough for its longest wait'
               : isAll
@@ -463,7 +464,7 @@ export class Replay {
   /** The flow was started again then, and is now: with what it kept and with the params of then. */
   #again(start: RecordedStart, stop: RecordedStop | undefined): void {
     if (start.warmed !== undefined && stop === undefined) {
-      this.#why.push(`from ${iso(start.at)} on it ran with a part of its memory; now it has all of it`)
+      this.#why.push(`from ${spoken(start.at)} on it ran with a part of its memory; now it has all of it`)
       return
     }
     this.#halt(stop?.at ?? start.at)
@@ -576,6 +577,9 @@ const run = (number: number, flow: Flow): Runs => ({ number, flow, inputs: [], k
 const tick = (at: number, seq: number): Item => ({ seq, at, topic: '', origin: '', payload: NOTHING, skip: NOBODY })
 
 const iso = (at: number): string => new Date(at).toISOString()
+
+/** For sentences: day and time to the second. */
+const spoken = (at: number): string => `${iso(at).slice(0, 19).replace('T', ' ')} UTC`
 
 /** The edges that did not get this message then. */
 const edgesOf = (number: number, inputs: readonly Input[], item: Item, skips: Story['skips']): number[] =>
