@@ -56,12 +56,12 @@ describe.skipIf(version === undefined)(`with Home Assistant${why}`, { timeout: 1
   })
 
   test('its demo light is here, and switched there it shows here within a second', async () => {
-    const { id } = (await eventually(
-      () => device('kitchen_lights'),
+    const id = 'kitchen_lights'
+    await eventually(
+      () => device(id),
       (found) => found?.online === true,
       { ms: 20_000 },
-    )) as Listed
-    expect(id).toBe('kitchen_lights')
+    )
     await home.rest('/api/services/light/turn_off', { entity_id: 'light.kitchen_lights' })
     await eventually(
       () => device(id),

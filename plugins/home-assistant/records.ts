@@ -36,9 +36,9 @@ export const learn = (kinds: Kinds, state: Device['state']): void => {
   for (const [name, value] of Object.entries(state)) {
     if (kinds.size >= MOST_COMPONENTS) return
     if (!PLAIN.test(name)) continue
-    if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string')
-      kinds.set(name, typeof value)
-  }
+    if (typeof value === 'number') kinds.set(name, 'number')
+    else if (typeof value === 'boolean') kinds.set(name, 'boolean')
+    else if (typeof value === 'string') kinds.set(name, 'string')
 }
 
 const UNITS: Readonly<Record<string, readonly [unit: string, deviceClass?: string]>> = {
