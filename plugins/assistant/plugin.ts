@@ -51,7 +51,8 @@ export default definePlugin({
           .default({})
           .describe('Other names of areas, by area.'),
       })
-      .default({ devices: {}, areas: {} }),
+      .default({ devices: {}, areas: {} })
+      .describe('What people call things, beside their names.'),
   }),
   handles: ['devices/{device}/result'],
   publishes: ['ctx/{conversation}'],

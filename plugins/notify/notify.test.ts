@@ -162,7 +162,7 @@ test('quiet hours reach over midnight, and end at their minute', () => {
   expect(quietFor(hours, at(22, 0))).toBe(9 * 3_600_000)
   expect(quietFor(hours, at(6, 59))).toBe(60_000)
   expect(quietFor(hours, at(7, 0))).toBe(0)
-  expect(quietFor(undefined, at(3, 0))).toBe(0)
+  expect(quietFor(null, at(3, 0))).toBe(0)
 })
 
 test('ntfy takes JSON with topic, priority and a link; the token is a header and not in the body', async () => {

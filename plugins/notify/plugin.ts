@@ -25,7 +25,9 @@ export default definePlugin({
   title: 'Notifications',
   config: z.strictObject({
     minimum: z.enum(LEVELS).default('warning').describe('What is less than this stays in the app.'),
-    quiet: QuietHours.optional().describe('Hours in which only critical ones leave the hub; the others wait.'),
+    quiet: QuietHours.nullable()
+      .default(null)
+      .describe('Hours in which only critical ones leave the hub; the others wait.'),
     windowMinutes: z
       .number()
       .min(1)
@@ -39,9 +41,9 @@ export default definePlugin({
       .default('millrace')
       .describe('Topic on the ntfy server of peers.yaml.'),
     appUrl: z
-      .url({ protocol: /^https?$/ })
-      .optional()
-      .describe('Address of the app, so that a notification can open what it is about.'),
+      .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+      .default('')
+      .describe('Address of the app, so that a notification can open what it is about; empty for none.'),
     leaveSite: z
       .boolean()
       .default(false)
@@ -203,8 +205,8 @@ export default definePlugin({
   },
 })
 
-const linkOf = (appUrl: string | undefined, { link }: Notification): string | undefined =>
-  appUrl === undefined || link === undefined ? undefined : appUrl.replace(/\/+$/, '') + link
+const linkOf = (appUrl: string, { link }: Notification): string | undefined =>
+  appUrl === '' || link === undefined ? undefined : appUrl.replace(/\/+$/, '') + link
 
 /** `ntfy` is an ntfy server, every name that begins with `webhook` a webhook; another name is a mistake somebody should hear of. */
 const channelsOf = (

@@ -13,8 +13,8 @@ const DAY_MIN = 24 * 60
 const minutesOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 
 /** ms from `at` (since 1970) until the quiet ends; 0 when it is not quiet. Whole minutes of the hub's own time zone. */
-export const quietFor = (hours: QuietHours | undefined, at: number): number => {
-  if (hours === undefined) return 0
+export const quietFor = (hours: QuietHours | null, at: number): number => {
+  if (hours === null) return 0
   const local = new Date(at)
   const now = local.getHours() * 60 + local.getMinutes()
   const [from, to] = [minutesOf(hours.from), minutesOf(hours.to)]
