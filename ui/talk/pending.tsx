@@ -28,10 +28,10 @@ export const Pending = ({ approval: id, commandId, text }: Props) => {
         <strong>
           {approval
             ? askedWords(approval, workshop.devices.get(approval.device)?.name ?? approval.device)
-            : 'Waits for an approval'}
+            : 'An approval'}
         </strong>
         <span className="small">
-          {approval && status === 'pending' ? neededWords(approval, ownOrigin(me)) : (text ?? 'Open the approval')}
+          {approval && status === 'pending' ? neededWords(approval, ownOrigin(me)) : (text ?? 'Open it to see how it stands')}
         </span>
       </span>
       {approval && status !== undefined && (
