@@ -31,7 +31,9 @@ export const Pending = ({ approval: id, commandId, text }: Props) => {
             : 'An approval'}
         </strong>
         <span className="small">
-          {approval && status === 'pending' ? neededWords(approval, ownOrigin(me)) : (text ?? 'Open it to see how it stands')}
+          {approval && status === 'pending'
+            ? neededWords(approval, ownOrigin(me))
+            : (text ?? 'Open it to see how it stands')}
         </span>
       </span>
       {approval && status !== undefined && (
