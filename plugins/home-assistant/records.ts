@@ -39,6 +39,7 @@ export const learn = (kinds: Kinds, state: Device['state']): void => {
     if (typeof value === 'number') kinds.set(name, 'number')
     else if (typeof value === 'boolean') kinds.set(name, 'boolean')
     else if (typeof value === 'string') kinds.set(name, 'string')
+  }
 }
 
 const UNITS: Readonly<Record<string, readonly [unit: string, deviceClass?: string]>> = {
