@@ -36,7 +36,18 @@ export const RIGHTS: readonly Right[] = Object.keys(rights).filter(isRight)
 
 /** What a person's role may read over MQTT, as filters after the prefix. Containment decides: `#` and `$SYS/#` are in nobody's list. */
 export const readableTopics: Record<Role, readonly string[]> = {
-  operator: ['devices/#', 'ctx/#', 'safety/#', 'approvals/#', 'errors/#', 'jobs/#', 'agents/#', 'hub/#', 'demo/#'],
+  operator: [
+    'devices/#',
+    'ctx/#',
+    'safety/#',
+    'approvals/#',
+    'errors/#',
+    'jobs/#',
+    'agents/#',
+    'hub/#',
+    'notify/#',
+    'demo/#',
+  ],
   engineer: ['#'],
   safety: ['#'],
   admin: ['#'],
