@@ -64,6 +64,8 @@ export interface Edges {
   sentTo(flow: number): Item[]
   /** What waits for a flow, in order. Its edges are closed. */
   leave(flow: number): Item[]
+  /** Takes back the gaps that are still open: their messages will be heard again from the journal. Returns the last seq in them; 0 for none. */
+  recall(flow: number): number
   /** Forgets all that was sent or waits. */
   reset(): void
   /** How many messages wait for each edge of a flow. */
@@ -290,10 +292,26 @@ export const openEdges = (
     leave(flow) {
       const mine = byFlow.get(flow) ?? []
       const isOpen = (place: Place) => place.left > 0 && place.edges.some((edge) => edge.open && edge.flow === flow)
-      const items = [...waiting].filter((place) => isOpen(place) && isFor(place, flow)).map(({ item }) => item)
+      const left = [...waiting].filter((place) => isOpen(place) && isFor(place, flow))
+      const items = left.map(({ item }) => ({ ...item }))
       for (const edge of mine) if (edge.open) close(edge)
       byFlow.delete(flow)
+      // When they are sent to the others, they are not sent to this one.
+      const numbers = mine.map(({ input }) => input.edge)
+      for (const { item } of left) item.skip = [...item.skip, ...numbers]
       return items
+    },
+
+    recall(flow) {
+      let to = 0
+      for (const edge of byFlow.get(flow) ?? []) {
+        // Who wants the newest alone has not missed what came before.
+        if (edge.gap === undefined || edge.input.overload === 'latest') continue
+        edge.counts.dropped -= edge.gap.count
+        to = Math.max(to, edge.gap.to)
+        delete edge.gap
+      }
+      return to
     },
 
     depths: (flow) => (byFlow.get(flow) ?? []).map(({ waiting: { size } }) => size),

@@ -38,6 +38,8 @@ export interface Lane {
   room(): Promise<void>
   /** No more history will come. */
   told(): void
+  /** Its run is over: nothing is sent any more, and whoever reads history for it waits for it no longer. */
+  close(): void
   /** The next items to send, and whether they are history; undefined when there is nothing, or no room. */
   next(now: number): { past: boolean; items: Item[] } | undefined
   /** All that is there is under way; its history, too. */
@@ -71,10 +73,17 @@ export const openLane = (
   edges.put(pending)
   const past = new Fifo<Item>()
   let isTold = state === 'slow'
+  let isOver = false
   let pastInFlight = 0
   let waitingForRoom: (() => void)[] = []
   let notBefore = 0
   let perItemMs = state === 'slow' ? SLOW_MS : 1
+
+  const goOn = (): void => {
+    const now = waitingForRoom
+    waitingForRoom = []
+    for (const go of now) go()
+  }
 
   const pastSlice = (): Item[] => {
     const items: Item[] = []
@@ -84,11 +93,7 @@ export const openLane = (
       items.push(item)
       pastInFlight++
     }
-    if (past.size < PAST_WAITING / 2) {
-      const now = waitingForRoom
-      waitingForRoom = []
-      for (const go of now) go()
-    }
+    if (past.size < PAST_WAITING / 2) goOn()
     return items
   }
 
@@ -102,17 +107,24 @@ export const openLane = (
     state,
     upTo,
     offer(envelope) {
-      // What came before is in its history.
-      if (envelope.seq > upTo) edges.offer(envelope)
+      // What came before is in its history; a slow one has none, and may get what was held back for the journal.
+      if (envelope.seq > upTo || lane.state === 'slow') edges.offer(envelope)
     },
-    tell: (item) => past.push(item),
+    tell: (item) => void (isOver || past.push(item)),
     room: () =>
-      past.size < PAST_WAITING ? Promise.resolve() : new Promise((resolve) => void waitingForRoom.push(resolve)),
+      isOver || past.size < PAST_WAITING
+        ? Promise.resolve()
+        : new Promise((resolve) => void waitingForRoom.push(resolve)),
     told() {
       isTold = true
     },
+    close() {
+      isOver = true
+      edges.close(number)
+      goOn()
+    },
     next(now) {
-      if (lane.state === 'held' || lane.state === 'leaving') return undefined
+      if (isOver || lane.state === 'held' || lane.state === 'leaving') return undefined
       if (past.size > 0) {
         const items = pastSlice()
         return items.length > 0 ? { past: true, items } : undefined

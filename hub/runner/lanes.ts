@@ -20,6 +20,8 @@ export interface LanesOptions {
   flush(): void
   read(listeners: readonly Listener[]): () => void
   present(flow: number, error?: Error): void
+  /** Its whole history can be heard again. */
+  isExact(flow: number): boolean
   stamp(): number
 }
 
@@ -45,6 +47,7 @@ export const lanesOf = (options: LanesOptions) => {
   const resumed = new Map<number, { after: number; skips: readonly Skip[]; speak: boolean; except: Set<number> }>()
   const excepted = new Map<number, Set<number>>()
   const speaking = new Set<number>()
+  /** By flow: how many items it has done in lanes, since the process began. */
   const acked = new Map<number, number>()
   let ends: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
@@ -65,14 +68,12 @@ export const lanesOf = (options: LanesOptions) => {
       },
     })
     lanes.set(number, lane)
-    acked.set(number, 0)
     return lane
   }
 
   const drop = (number: number): void => {
-    lanes.get(number)?.edges.close(number)
+    lanes.get(number)?.close()
     lanes.delete(number)
-    acked.delete(number)
   }
 
   /** In company again: all it was sent alone goes before whatever comes now. */
@@ -92,7 +93,6 @@ export const lanesOf = (options: LanesOptions) => {
     const member = members.get(lane.number)
     if (member !== undefined) member.floor = Math.max(member.floor, lane.upTo, lane.edges.acked.seq)
     lanes.delete(lane.number)
-    acked.delete(lane.number)
   }
 
   /** Its history is over, and its clock stands where the last item left it. */
@@ -110,6 +110,14 @@ export const lanesOf = (options: LanesOptions) => {
     join(lane)
   }
 
+  /** Stamped now and put in line later, so that no message is overtaken by its time. */
+  const tick = (lane: Lane): void => {
+    const at = options.stamp()
+    setImmediate(() => {
+      if (lanes.get(lane.number) === lane && lane.state === 'slow') lane.edges.tick(at)
+    })
+  }
+
   const pump = (): void => {
     clearTimeout(timer)
     timer = undefined
@@ -119,7 +127,7 @@ export const lanesOf = (options: LanesOptions) => {
       pumpOne(lane, now)
       if (lane.state !== 'slow') continue
       isSlow = true
-      if (lane.inFlight === 0 && lane.edges.waiting === 0) lane.edges.tick(options.stamp())
+      if (lane.inFlight === 0 && lane.edges.waiting === 0) tick(lane)
     }
     if (!isSlow) return
     timer = setTimeout(pump, SLOW_TICK_MS)
@@ -130,16 +138,27 @@ export const lanesOf = (options: LanesOptions) => {
   const standing = (number: number, { floor }: Member): { upTo: number; pending: Item[] } => {
     const lane = lanes.get(number)
     const sent = common.sentTo(number)
+    // What had no room while the process hung is not lost with it: the journal has it.
+    const isAlong = lane === undefined || lane.state === 'leaving'
+    const recalled = isAlong && options.isExact(number) ? common.recall(number) : 0
     const waiting = common.leave(number)
     if (lane === undefined) {
-      const upTo = Math.max(floor, common.acked.seq)
-      return { upTo, pending: [...sent, ...waiting].filter(({ seq }) => seq > floor) }
+      const from = Math.max(floor, recalled)
+      const upTo = Math.max(from, common.acked.seq)
+      return { upTo, pending: [...sent, ...waiting].filter(({ seq }) => seq > from) }
+    }
+    const upTo = Math.max(lane.upTo, lane.edges.acked.seq)
+    if (isAlong) {
+      const own = lane.edges.sentTo(number)
+      return {
+        upTo: Math.max(upTo, recalled),
+        pending: [...own, ...sent, ...waiting].filter(({ seq }) => seq > recalled),
+      }
     }
     lane.edges.again()
-    const own = lane.state === 'leaving' ? lane.edges.sentTo(number) : lane.edges.leave(number)
-    const upTo = Math.max(lane.upTo, lane.edges.acked.seq)
-    return lane.state === 'leaving' || sent.length === 0
-      ? { upTo, pending: [...own, ...sent, ...waiting] }
+    const own = lane.edges.leave(number)
+    return sent.length === 0
+      ? { upTo, pending: [...own, ...waiting] }
       : { upTo: Math.min(upTo, Math.max(floor, common.acked.seq)), pending: [...sent, ...waiting, ...own] }
   }
 
@@ -244,6 +263,7 @@ export const lanesOf = (options: LanesOptions) => {
       }
       const all = [...members].map(([number, member]) => ({ number, member, ...standing(number, member) }))
       lanes.clear()
+      acked.clear()
       common.reset()
       for (const { number, member, upTo, pending } of all) {
         open(number, member.inputs, { state: 'held', upTo, pending })
@@ -294,6 +314,7 @@ export const lanesOf = (options: LanesOptions) => {
     /** A run is over, or its successor is confirmed. */
     forget(number: number): void {
       drop(number)
+      acked.delete(number)
       members.delete(number)
       resumed.delete(number)
       excepted.delete(number)

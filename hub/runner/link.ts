@@ -38,6 +38,8 @@ export interface LinkOptions {
   up(): Promise<void>
   /** Time has jumped ahead, by so many ms: called before anything is sent that tells the new time. */
   jumped(byMs: number): void
+  /** Its whole history can be heard again. */
+  isExact(flow: number): boolean
   /** A resumed flow has caught up with the others; with an error when its history could not be read. */
   present(flow: number, error?: Error): void
 }

@@ -74,6 +74,7 @@ const open = async (clock: { now(): number; stamp(): number }) => {
     limits: DEFAULT_LIMITS,
     journal: { read: () => Promise.resolve([]), reserve: () => 1 },
     present: () => {},
+    isExact: () => true,
     jumped: () => {},
     publish: (output) => void outputs.push({ ...output, payload: Buffer.from(output.payload) }),
     event: (event) => void (event.event === 'failed' && failures.push(event)),

@@ -64,6 +64,7 @@ export const openLink = (options: LinkOptions): Link => {
     common: edges,
     say,
     present: options.present,
+    isExact: options.isExact,
     send(number, past, items) {
       for (const item of items) {
         if (writer.size === 0)
@@ -171,7 +172,10 @@ export const openLink = (options: LinkOptions): Link => {
     const unconfirmed = [...starts]
     starts.clear()
     lanes.hold()
-    for (const [, start] of unconfirmed) start.failed(lost)
+    for (const [flow, start] of unconfirmed) {
+      lanes.forget(flow)
+      start.failed(lost)
+    }
     if (closing) return
     if (upAt > 0 && performance.now() - upAt > CALM_MS) deaths = 0
     upAt = 0

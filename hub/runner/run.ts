@@ -229,6 +229,10 @@ export const startRunner = async (parts: RunnerParts): Promise<Runner> => {
     down,
     up,
     present,
+    isExact(of) {
+      const found = crew.runs.get(of)
+      return found !== undefined && starts.isExact(found.run)
+    },
   })
 
   const crew: Crew = {

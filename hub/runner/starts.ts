@@ -23,6 +23,8 @@ export interface Starts {
   replace(flow: FlowState, file: FlowFile, params: Record<string, unknown>): Promise<void>
   /** A run that was silent speaks from now on, after output `n`. */
   speaks(flow: FlowState, run: Run, n: number, at: number): void
+  /** The run can hear its whole history again. */
+  isExact(run: Run): boolean
 }
 
 export const openStarts = (crew: Crew, troubles: Troubles): Starts => {
@@ -174,6 +176,7 @@ export const openStarts = (crew: Crew, troubles: Troubles): Starts => {
 
   return {
     launch,
+    isExact: (run) => obstacle(run) === undefined,
 
     async goOn(flow, run) {
       try {

@@ -20,6 +20,13 @@ const DEVICES = ['d0', 'd1', 'd2']
 export const files = (): Record<string, string> =>
   Object.fromEntries(readdirSync(WORKSHOP).map((name) => [name, readFileSync(path.join(WORKSHOP, name), 'utf8')]))
 
+interface Skipped {
+  flow: string
+  edge: number
+  from: number
+  to: number
+}
+
 interface Said {
   flow: string
   n: number
@@ -28,13 +35,14 @@ interface Said {
   payload: string
 }
 
-/** What the flows would have said had nothing happened: the same host, offline, over the same record. */
+/** What the flows would have said had nothing happened: the same host, offline, over the same record. Messages that an edge had no room for, because the machine gave its process no time, are in the record, too. */
 const undisturbed = async (bed: Testbed, until: number): Promise<Said[]> => {
   const starts = new Map<string, { seq: number; at: number }>()
   for (const { kind, payload } of bed.notes) {
     const { flow, ...start } = payload as { flow: string; seq: number; at: number }
     if (kind === 'flow-start' && !starts.has(flow)) starts.set(flow, start)
   }
+  const skips = bed.notes.flatMap(({ kind, payload }) => (kind === 'flow-skip' ? [payload as Skipped] : []))
   const said: Said[] = []
   const names = [...starts.keys()]
   const flows = await Promise.all(
@@ -62,7 +70,11 @@ const undisturbed = async (bed: Testbed, until: number): Promise<Said[]> => {
       host.start(i, { at, since: seq, name: names[i] ?? '' })
     }
     for (const { seq, at, topic, origin, payload } of bed.bus.log) {
-      if (at <= until && !topic.endsWith('/poison/event')) host.take({ seq, at, topic, origin, payload, skip: [] })
+      if (at > until || topic.endsWith('/poison/event')) continue
+      const skip = skips
+        .filter(({ from, to }) => seq >= from && seq <= to)
+        .map(({ flow, edge }) => names.indexOf(flow) * 1024 + edge)
+      host.take({ seq, at, topic, origin, payload, skip })
     }
     host.take(tickAt(until, Infinity))
   } finally {
