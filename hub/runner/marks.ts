@@ -11,7 +11,12 @@ const LATER_MS = 1000
 const Params = z.record(z.string(), z.unknown())
 const keyOf = (id: string): string => `flows.params.${id}`
 
-export const openMarks = ({ settings, log, journal }: Pick<RunnerParts, 'settings' | 'log' | 'journal'>) => {
+export const openMarks = ({
+  settings,
+  log,
+  journal,
+  health,
+}: Pick<RunnerParts, 'settings' | 'log' | 'journal' | 'health'>) => {
   const unset = new Map<string, Record<string, unknown>>()
   let last = performance.now()
 
@@ -33,7 +38,10 @@ export const openMarks = ({ settings, log, journal }: Pick<RunnerParts, 'setting
   return {
     /** Undefined when there are none that can be read. */
     read: (): Promise<Marks | undefined> =>
-      settings?.get(MARKS, Marks).catch(() => undefined) ?? Promise.resolve(undefined),
+      settings?.get(MARKS, Marks).catch((error: unknown) => {
+        log.warn('marks not read', { reason: reasonOf(error) })
+        return undefined
+      }) ?? Promise.resolve(undefined),
     look(crew: Crew): void {
       if (performance.now() - last < EVERY_MS) return
       last = performance.now()
@@ -42,7 +50,16 @@ export const openMarks = ({ settings, log, journal }: Pick<RunnerParts, 'setting
     },
     write: (crew: Crew): Promise<void> => store(now(crew)),
     async params(id: string): Promise<Record<string, unknown>> {
-      const set = await settings?.get(keyOf(id), Params).catch(() => undefined)
+      const set = await settings?.get(keyOf(id), Params).catch((error: unknown) => {
+        health.report({
+          source: `flow:${id}`,
+          type: 'ParamsUnread',
+          severity: 'error',
+          category: 'configuration',
+          message: `What was set for flow '${id}' cannot be read, so it runs with its defaults: ${reasonOf(error)} Set its params again.`,
+        })
+        return undefined
+      })
       return set ?? unset.get(id) ?? {}
     },
     async setParams(id: string, values: Record<string, unknown>): Promise<void> {
