@@ -104,9 +104,16 @@ export const watchFolder = (
   }
   const waiting = new Set<string>()
 
+  /** Said once, until it can be read again. */
+  let unread = false
   const scan = async (): Promise<void> => {
-    const there = await flowPaths(dir).catch(() => undefined)
+    const there = await flowPaths(dir).catch((error: unknown) => {
+      if (!unread) log.warn('folder of flows not read', { reason: reasonOf(error) })
+      unread = true
+      return undefined
+    })
     if (there === undefined || closed) return
+    unread = false
     for (const file of new Set([...there, ...seen.keys()])) {
       const now = there.includes(file) ? await lookAt(file) : undefined
       if (now === undefined || !seen.has(file) || !isSame(seen.get(file), now)) look(file)
