@@ -1,3 +1,4 @@
+// The access rules written for an external broker.
 import { expect, test } from 'vitest'
 import { core } from '../topics/core.ts'
 import { topicTable } from '../topics/table.ts'

@@ -1,3 +1,4 @@
+// How many lasting sessions one origin may hold.
 import { expect, test } from 'vitest'
 import { openOwners } from './owners.ts'
 

@@ -1,3 +1,4 @@
+// What happened at the gate, in words.
 import { expect, test } from 'vitest'
 import { ALL, eventTone, linesOf, originOf, queryOf } from './words.ts'
 

@@ -1,3 +1,4 @@
+// Finding devices by text, area, kind and trouble.
 import { expect, test } from 'vitest'
 import type { DeviceView } from '../live/state.ts'
 import { choicesOf, EVERYTHING, foundDevices, isTroubled } from './find.ts'

@@ -1,3 +1,4 @@
+// A device's past as lines of a chart.
 import { expect, test } from 'vitest'
 import { extent, pointsOf, thinned } from './history.ts'
 

@@ -1,3 +1,4 @@
+// MQTT clients in words.
 import { expect, test } from 'vitest'
 import { readClients } from '../api/read.ts'
 import { bytesText, stateOf } from './client-words.ts'

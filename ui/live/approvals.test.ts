@@ -1,3 +1,4 @@
+// Open approvals as their topics tell them.
 import { expect, test } from 'vitest'
 import { readApproval, type ApprovalItem } from '../api/read-approval.ts'
 import { EMPTY, withApprovals, withMessage, type Workshop } from './state.ts'

@@ -1,3 +1,4 @@
+// What was said then and now, as rows, marks and ranges of time.
 import { expect, test } from 'vitest'
 import { readReplay } from '../api/read-replay.ts'
 import type { ReplayRow } from '../api/types.ts'

@@ -1,3 +1,4 @@
+// A conversation as the page keeps it.
 import { expect, test } from 'vitest'
 import { readContext, readNotUnderstood, readTalk, readTurns } from '../api/read-talk.ts'
 import { contextWords, mergedTurns, newConversation, ownConversation, type Turn } from './conversation.ts'

@@ -1,3 +1,4 @@
+// Queues that are longer than what is kept in memory: read back in pages, in order, across crashes.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// From the list of flows to the nodes and edges of the graph.
 import { expect, test } from 'vitest'
 import { readFlow } from '../../api/read-flow.ts'
 import type { FlowItem } from '../../api/types.ts'

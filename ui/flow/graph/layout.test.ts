@@ -1,3 +1,4 @@
+// Where the nodes of the graph stand.
 import { expect, test } from 'vitest'
 import { fitting, GAP, layersOf, layout, settle, type Box, type Link } from './layout.ts'
 

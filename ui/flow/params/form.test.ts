@@ -1,3 +1,4 @@
+// From a flow's schema to a form, and from the form to values.
 import { expect, test } from 'vitest'
 import { durationText, parseDuration } from './duration.ts'
 import { changesBetween, paramFields, textsOf, valuesFrom } from './form.ts'
