@@ -46,15 +46,15 @@ type Resolve = (
   done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
-/** A resolver for sockets that refuses names whose addresses are not all on the site, so that a name cannot lead outside. */
+/** A resolver for sockets that refuses names whose addresses are not all on the site, so that a name cannot lead outside. `refused` says it in the caller's words. */
 export const siteLookup =
-  (resolve: Resolve = lookup): LookupFunction =>
+  (resolve: Resolve = lookup, refused: (host: string) => Recoverable = offSite): LookupFunction =>
   (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return done(error, [], 0)
       const [first] = addresses
       if (first === undefined || !addresses.every(({ address }) => isSiteAddress(address))) {
-        return done(offSite(hostname), [], 0)
+        return done(refused(hostname), [], 0)
       }
       if (options.all === true) done(null, addresses)
       else done(null, first.address, first.family)

@@ -22,6 +22,7 @@ export type { Routes } from '../http/app.ts'
 export type { Log, HealthWord, ErrorReport } from '../health/report.ts'
 export type { CredentialRecord } from '../health/credential.ts'
 export { Recoverable, Fatal, reasonOf } from '../errors.ts'
+export { isSiteAddress, siteLookup } from '../health/site.ts'
 export type {} from '../topics/core.ts'
 
 /** What a plugin may ask the hub for, beyond messages. Named in `needs`, checked at start. */

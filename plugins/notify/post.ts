@@ -1,9 +1,8 @@
 // One POST to a peer a person configured: bounded in time, no redirects, the certificate checked, and off the site only where that was allowed.
-import { lookup } from 'node:dns'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
-import { type CredentialRecord, reasonOf, Recoverable } from '#hub/plugin'
+import { isIP } from 'node:net'
+import { type CredentialRecord, isSiteAddress, reasonOf, Recoverable, siteLookup } from '#hub/plugin'
 
 export interface Post {
   credential: CredentialRecord
@@ -21,35 +20,11 @@ export interface Post {
 export type Posted =
   { kind: 'taken' } | { kind: 'later'; why: string; afterMs?: number } | { kind: 'never'; why: string }
 
-const site = new BlockList()
-// RFC 1122, 1918, 3927, 4193, 4291: loopback, private, link-local.
-for (const [net, bits] of [
-  ['127.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['169.254.0.0', 16],
-] as const)
-  site.addSubnet(net, bits, 'ipv4')
-site.addAddress('::1', 'ipv6')
-site.addSubnet('fc00::', 7, 'ipv6')
-site.addSubnet('fe80::', 10, 'ipv6')
-const isOnSite = (address: string): boolean =>
-  isIP(address) !== 0 && site.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
-
 const OFF_SITE = 'is not on this site: set plugins.notify.leaveSite to true to allow it'
 const offSite = (host: string): Recoverable => new Recoverable('POLICY_ERROR', `${host} ${OFF_SITE}`)
 
 /** Checks the address at the moment it is used, so that a name cannot lead elsewhere later. */
-const siteLookup: LookupFunction = (host, options, done) => {
-  lookup(host, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return done(error, '', 0)
-    const [first] = addresses
-    if (first === undefined || !addresses.every(({ address }) => isOnSite(address))) return done(offSite(host), '', 0)
-    if (options.all === true) done(null, addresses)
-    else done(null, first.address, first.family)
-  })
-}
+const onSite = siteLookup(undefined, offSite)
 
 const MOST_WAIT_MS = 3_600_000
 const MOST_ANSWER = 64 * 1024
@@ -68,7 +43,8 @@ export const post = ({ credential, path, headers, body, timeoutMs, leaveSite, si
     const base = credential.baseUrl.replace(/\/+$/, '')
     const url = new URL(path === '' ? base : `${base}/${path.replace(/^\/+/, '')}`)
     const host = url.hostname.replace(/^\[|\]$/g, '')
-    if (!leaveSite && isIP(host) !== 0 && !isOnSite(host)) return resolve({ kind: 'never', why: `${host} ${OFF_SITE}` })
+    if (!leaveSite && isIP(host) !== 0 && !isSiteAddress(host))
+      return resolve({ kind: 'never', why: `${host} ${OFF_SITE}` })
     const late = AbortSignal.timeout(timeoutMs)
     const secure = url.protocol === 'https:'
     const send = secure ? httpsRequest : httpRequest
@@ -83,7 +59,7 @@ export const post = ({ credential, path, headers, body, timeoutMs, leaveSite, si
         agent: false,
         signal: signal === undefined ? late : AbortSignal.any([late, signal]),
         headers: { 'user-agent': 'millrace', 'content-length': Buffer.byteLength(body), ...headers },
-        ...(leaveSite ? {} : { lookup: siteLookup }),
+        ...(leaveSite ? {} : { lookup: onSite }),
         ...(secure
           ? { rejectUnauthorized: credential.verifyTls, ...(credential.ca === undefined ? {} : { ca: credential.ca }) }
           : {}),
