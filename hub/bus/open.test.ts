@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { no, YES } from '../broker/broker.ts'
 import type { ErrorReport, Health } from '../health/report.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
+import { cleared } from '../streams/cleared.ts'
 import { message } from '../streams/message.ts'
 import { core } from '../topics/core.ts'
 import { topics } from '../topics/row.ts'
@@ -186,6 +187,18 @@ test('inside, too, nobody publishes without the right or against the schema', ()
   expect(bus.publishBytes(flow, 'jarvis/devices/dust/request', Buffer.from('{"intent":"a.b"}'))).toMatchObject({
     origin: 'flow:f',
   })
+})
+
+test('what was retained is cleared from inside; what is not retained cannot be', async () => {
+  const bytes: number[] = []
+  bus.raw('jarvis/hub/health', { name: 'x' }, (e) => bytes.push(e.payload.length))
+  bus.publish(HUB, message('hub/health', {}, { status: 'healthy' }))
+  expect(bus.retained('jarvis/hub/health')).toHaveLength(1)
+  bus.publish(HUB, cleared('hub/health', {}))
+  await tick()
+  expect(bus.retained('jarvis/hub/health')).toEqual([])
+  expect(bytes.at(-1)).toBe(0)
+  expect(() => bus.publish(HUB, cleared('devices/{device}/event', { device: 'dust' }))).toThrow(/nothing to clear/)
 })
 
 test('a flooded listener drops the oldest, counts it, and holds nobody else up', async () => {

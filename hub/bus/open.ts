@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import { Forbidden, Invalid, Recoverable, reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
 import type { Entry, Journal } from '../journal/entry.ts'
+import { isCleared } from '../streams/cleared.ts'
 import type { Heard } from '../streams/message.ts'
 import type { Writer } from '../topics/row.ts'
 import { firstIssue, type TopicMatch, type TopicTable } from '../topics/table.ts'
@@ -255,6 +256,10 @@ export const openBus = (parts: BusParts): OpenBus => {
     publish(who, message, options) {
       const row = table.rows.get(message.topic)
       if (row === undefined) throw new Invalid('topic', message.topic, 'no topic table knows it')
+      if (isCleared(message)) {
+        if (!row.retain) throw new Invalid('topic', message.topic, 'is not retained, so there is nothing to clear')
+        return publishBytes(who, table.address(message.topic, message.params), Buffer.alloc(0), options)
+      }
       const parsed = row.payload.safeParse(message.payload)
       if (!parsed.success) {
         const { field, constraint, value } = firstIssue(parsed.error, message.payload)

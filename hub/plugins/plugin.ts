@@ -13,6 +13,7 @@ import type { Request } from '../topics/core.ts'
 import type { TopicRows } from '../topics/row.ts'
 
 export * from '../streams/message.ts'
+export { cleared } from '../streams/cleared.ts'
 export * from '../topics/row.ts'
 export type { FromOptions, Overload } from '../streams/flow.ts'
 export type { Answer, CommandView, Interlock, GateRequest, Snapshot } from '../gate/gate.ts'
