@@ -11,6 +11,8 @@ export interface Incident {
   title: string
   text: string
   link?: string
+  /** When it ends by itself. */
+  endsAt?: string
   /** It is over: what was open is closed, and nothing new is made of it. */
   ended?: boolean
 }
@@ -51,9 +53,10 @@ export const ofError = ({ payload }: Pick<Heard<'errors/{severity}/{source}'>, '
   }
 }
 
-/** An approval that waits, with the link that opens it; or its end. */
+/** An approval that waits, with the link that opens it; or how it ended. */
 export const ofApproval = ({ payload }: Pick<Heard<'approvals/{approval}'>, 'payload'>): Incident => {
   const { id, effect, requestedBy, needed, given, expiresAt, status, hazard } = payload
+  if (status !== 'pending') return overApproval(id, status, payload, effect)
   return {
     key: `approval:${id}`.slice(0, 200),
     source: 'approval',
@@ -64,11 +67,26 @@ export const ofApproval = ({ payload }: Pick<Heard<'approvals/{approval}'>, 'pay
       1000,
     ),
     link: `/approvals?id=${encodeURIComponent(id)}`.slice(0, 300),
-    ...(status === 'pending' ? {} : { ended: true }),
+    endsAt: expiresAt,
   }
 }
 
-const APPROVAL_ENDS = /^approval\.(?:approved|denied|expired|cancelled|executed|withdrawn|done)/
+/** The end of an approval, with how it ended. */
+const overApproval = (
+  id: string,
+  status: string,
+  { intent, device }: { intent: string; device: string },
+  text: string,
+): Incident => ({
+  key: `approval:${id}`.slice(0, 200),
+  source: 'approval',
+  severity: 'warning',
+  title: intent === '' ? '' : clean(`Approval ${status}: ${intent} of ${device}`, 120),
+  text: clean(text, 1000),
+  ended: true,
+})
+
+const APPROVAL_ENDS = /^approval\.(approved|denied|expired|cancelled|executed|withdrawn|done)/
 
 /** A stop of everything, how far it reached, or the end of an approval. */
 export const ofSafety = ({
@@ -77,15 +95,11 @@ export const ofSafety = ({
 }: Pick<Heard<'safety/events/{event}'>, 'payload' | 'params'>): Incident | undefined => {
   const text = (name: string): string =>
     typeof payload[name] === 'string' || typeof payload[name] === 'number' ? String(payload[name]) : ''
-  if (APPROVAL_ENDS.test(payload.type) && text('approval') !== '')
-    return {
-      key: `approval:${text('approval')}`.slice(0, 200),
-      source: 'approval',
-      severity: 'warning',
-      title: '',
-      text: '',
-      ended: true,
-    }
+  const [, end] = APPROVAL_ENDS.exec(payload.type) ?? []
+  if (end !== undefined && text('approval') !== '') {
+    const about = { intent: text('intent'), device: text('device') }
+    return overApproval(text('approval'), end, about, [text('effect'), text('why')].filter(Boolean).join(' '))
+  }
   if (payload.type === 'stop')
     return {
       key: `stop:${params.event}`.slice(0, 200),

@@ -107,13 +107,24 @@ test('an approval is an incident with a link that opens it, and ends with it', (
     digest: 'd',
   }
   expect(ofApproval({ payload })).toMatchObject({ key: 'approval:a1', severity: 'critical', link: '/approvals?id=a1' })
-  expect(ofApproval({ payload: { ...payload, status: 'denied' } })).toMatchObject({ ended: true })
+  expect(ofApproval({ payload })).toMatchObject({ endsAt: payload.expiresAt })
+  expect(ofApproval({ payload: { ...payload, status: 'denied' } })).toMatchObject({
+    ended: true,
+    title: 'Approval denied: power.enable of welder',
+  })
+  const expired = { type: 'approval.expired', at: payload.expiresAt, by: 'gate', approval: 'a1', device: 'welder' }
   expect(
     ofSafety({
       params: { event: 'e' },
-      payload: { type: 'approval.expired', at: payload.expiresAt, by: 'gate', approval: 'a1' },
+      payload: { ...expired, intent: 'power.enable', effect: 'MIG welder: power enable.', why: 'Silence is a no.' },
     }),
-  ).toMatchObject({ key: 'approval:a1', ended: true })
+  ).toMatchObject({
+    key: 'approval:a1',
+    ended: true,
+    title: 'Approval expired: power.enable of welder',
+    text: 'MIG welder: power enable. Silence is a no.',
+  })
+  expect(ofSafety({ params: { event: 'e' }, payload: { ...expired, type: 'approval.given' } })).toBeUndefined()
 })
 
 test('a flow is told when it goes into quarantine and over when it leaves', () => {
@@ -147,6 +158,45 @@ test('one cause is one notification: counted within the window, told again when 
   expect(again.list()).toEqual(box.list())
   now += 3_700_000
   expect(again.list()).toEqual([])
+})
+
+test('what was seen is unread again only when it has become worse', () => {
+  const box = openInbox({ memory: memory(), now: () => T0, windowMs: 60_000, keepMs: 3_600_000 })
+  const incident = { key: 'k', source: 'error', severity: 'error', title: 't', text: 'x' } as const
+  box.take(incident)
+  box.take({ ...incident, key: 'k2' })
+  expect(box.allSeen('person:ada')).toBe(2)
+  expect(box.allSeen('person:ada')).toBe(0)
+  box.seen(box.list().find(({ key }) => key === 'k')?.id ?? '', 'person:bob')
+  box.take(incident)
+  expect(box.list().find(({ key }) => key === 'k')?.seenBy).toEqual(['person:ada', 'person:bob'])
+  box.take({ ...incident, severity: 'critical' })
+  expect(box.list().map(({ key, seenBy }) => [key, seenBy])).toEqual(
+    expect.arrayContaining([
+      ['k', []],
+      ['k2', ['person:ada']],
+    ]),
+  )
+})
+
+test('what nobody ended ends by itself: an approval at its time, a stop when the shop is released', () => {
+  let now = T0
+  const box = openInbox({ memory: memory(), now: () => now, windowMs: 60_000, keepMs: 3_600_000 })
+  const endsAt = new Date(T0 + 300_000).toISOString()
+  box.take({ key: 'a', source: 'approval', severity: 'critical', title: 't', text: 'x', endsAt })
+  box.take({ key: 's', source: 'stop', severity: 'critical', title: 't', text: 'x' })
+  expect(box.take({ key: 'other', source: 'stop', severity: 'error', title: '', text: '', ended: true })).toEqual({
+    kind: 'unchanged',
+  })
+  now += 299_999
+  expect(box.sweep()).toEqual({ ended: [], changed: false })
+  now += 1
+  expect(box.sweep()).toMatchObject({ ended: [{ key: 'a', title: 't', status: 'ended' }], changed: true })
+  expect(box.end('stop')).toMatchObject([{ key: 's', status: 'ended' }])
+  expect(box.end('stop')).toEqual([])
+  now += 3_600_001
+  expect(box.sweep()).toEqual({ ended: [], changed: true })
+  expect(box.list()).toEqual([])
 })
 
 test('the inbox is bounded', () => {

@@ -61,6 +61,8 @@ beforeAll(async () => {
         `notify:\n  ntfy: { baseUrl: '${ntfy.url}', auth: { kind: bearer, token: tk_verysecret } }\n  webhook: { baseUrl: '${hook.url}/hook', auth: { kind: api-key, key: signing-key } }\n`,
         { mode: 0o600 },
       )
+      // A workshop of one person: a stop is released at once.
+      writeFileSync(join(dir, 'data/policy.yaml'), 'resume: { roles: [admin], dual: false }\n', { mode: 0o600 })
       writeFileSync(
         join(dir, 'millrace.yaml'),
         `plugins:\n  notify: { appUrl: 'http://hub.local', firstPauseMs: 50, timeoutMs: 5000 }\n`,
@@ -116,6 +118,18 @@ test('a stop is told everywhere, with a link, once', async () => {
   })
 })
 
+test('the stop is over for everybody when the shop is released, and the approval it cancelled says so', async () => {
+  const [stop] = (await inbox()).filter(({ source }) => source === 'stop')
+  expect(stop?.status).toBe('open')
+  const gone = (await inbox()).find(({ source }) => source === 'approval')
+  expect(gone).toMatchObject({ status: 'ended', title: expect.stringMatching(/^Approval cancelled: lock\.unlock/) })
+  expect((await hub.api('/api/safety/resume', { json: {} })).body).toMatchObject({ released: true })
+  const ended = await eventually(inbox, (all) =>
+    all.every(({ source, status }) => source !== 'stop' || status === 'ended'),
+  )
+  expect(ended.some(({ id, status }) => id === stop?.id && status === 'ended')).toBe(true)
+})
+
 test('a hundred errors of one cause are one notification with a count, and no secret leaves', async () => {
   const before = bodies(hook).length
   for (let n = 0; n < 20; n++) await hub.api('/api/trouble/Flood', { json: {} })
@@ -163,6 +177,9 @@ test('the inbox is on its topic for pages, and a person marks one as seen', asyn
   expect(status).toBe(200)
   expect(body.seenBy).toEqual(['person:ada'])
   await wire.hears(({ text }) => text.includes('"seenBy":["person:ada"]'))
+  expect((await hub.api('/api/notifications/seen', { method: 'POST' })).status).toBe(200)
+  const seen = (await inbox()).map(({ seenBy }) => seenBy)
+  expect(new Set(seen.map(String))).toEqual(new Set(['person:ada']))
   expect((await hub.api('/api/notifications/none/seen', { method: 'POST', json: {} })).status).toBe(404)
   expect((await hub.api('/api/notifications', { token: null })).status).toBe(401)
 })

@@ -1,6 +1,6 @@
 // Notifications: errors, approvals, quarantined flows and stops, in the app and, where a person configured it, by ntfy and webhook.
 import { definePlugin, type Log, message, type Message, reasonOf, Recoverable } from '#hub/plugin'
-import { finalize, ignoreElements, interval, merge, Subject, tap } from 'rxjs'
+import { finalize, ignoreElements, interval, map, merge, Subject, tap, throttleTime } from 'rxjs'
 import { z } from 'zod'
 import { ntfyChannel, webhookChannel, type Channel } from './channels.ts'
 import { flowsIn, type Incident, ofApproval, ofError, ofSafety } from './incidents.ts'
@@ -10,7 +10,9 @@ import { openQueue, type Queue } from './queue.ts'
 import { QuietHours, quietFor } from './quiet.ts'
 import { LEVELS, Notification, notifyTopics } from './topics.ts'
 
-const SWEEP_MS = 60_000
+const SWEEP_MS = 10_000
+/** The inbox is told and kept this often at most: a flood of errors is one count that grows. */
+const TELL_MS = 250
 const DAY_MS = 86_400_000
 
 let running: { inbox: Inbox; changed: () => void } | undefined
@@ -83,6 +85,23 @@ export default definePlugin({
       async () => ({ items: inbox().inbox.list() }),
     )
     app.post(
+      '/api/notifications/seen',
+      {
+        config: { may: 'errors.read' },
+        schema: {
+          summary: 'Mark every notification as seen',
+          tags: ['notifications'],
+          response: { 200: z.object({ seen: z.number().int().min(0) }) },
+        },
+      },
+      async (request) => {
+        const { inbox: box, changed } = inbox()
+        const seen = box.allSeen(`${request.principal.kind}:${request.principal.id}`)
+        if (seen > 0) changed()
+        return { seen }
+      },
+    )
+    app.post(
       '/api/notifications/:id/seen',
       {
         config: { may: 'errors.read' },
@@ -107,7 +126,7 @@ export default definePlugin({
     )
   },
   start: ({ config, use, from, now, health, report, log, settle }) => {
-    const out = new Subject<Message<'notify/inbox'>>()
+    const out = new Subject<undefined>()
     const box = openInbox({
       memory: use.memory,
       now,
@@ -163,29 +182,56 @@ export default definePlugin({
       log.warn('inbox.not_kept', { reason: reasonOf(error) })
       health('degraded', `The inbox cannot be kept: ${reasonOf(error)}`)
     }
+    let isLoaded = false
+    let isUntold = false
     const changed = (): void => {
-      out.next(message('notify/inbox', {}, { items: box.list() }))
+      isUntold = true
+      out.next(undefined)
+    }
+    const tell = (): Message<'notify/inbox'> => {
+      isUntold = false
       box.save().catch(keep)
+      return message('notify/inbox', {}, { items: box.list() })
+    }
+    const untell = (ended: readonly Notification[]): void => {
+      for (const { id } of ended) for (const queue of queues) queue.drop(id)
     }
     const isWorth = ({ severity }: Notification): boolean => LEVELS.indexOf(severity) >= LEVELS.indexOf(config.minimum)
     const take = (incident: Incident | undefined): void => {
       if (incident === undefined) return
       const outcome = box.take(incident)
-      if (outcome.kind === 'ended') for (const queue of queues) queue.drop(outcome.notification.id)
+      if (outcome.kind === 'unchanged') return
+      if (outcome.kind === 'ended') untell([outcome.notification])
       else if (outcome.kind !== 'counted' && isWorth(outcome.notification))
         for (const queue of queues) queue.add(outcome.notification)
       changed()
     }
+    const release = (): void => {
+      const ended = box.end('stop')
+      untell(ended)
+      if (ended.length > 0) changed()
+    }
+    const sweep = (): void => {
+      const { ended, changed: isChanged } = box.sweep()
+      untell(ended)
+      if (isChanged) changed()
+    }
     let quarantined: ReadonlySet<string> = new Set()
     const mine = { inbox: box, changed }
     running = mine
-    Promise.all([box.load(), ...queues.map((queue) => queue.load())]).then(changed, keep)
+    Promise.all([box.load(), ...queues.map((queue) => queue.load())]).then(() => {
+      isLoaded = true
+      box.sweep()
+      changed()
+    }, keep)
     return merge(
-      out,
+      out.pipe(throttleTime(TELL_MS, undefined, { leading: true, trailing: true }), map(tell)),
       merge(
         from('errors/{severity}/{source}').pipe(tap((heard) => take(ofError(heard)))),
         from('approvals/{approval}').pipe(tap((heard) => take(ofApproval(heard)))),
-        from('safety/events/{event}').pipe(tap((heard) => take(ofSafety(heard)))),
+        from('safety/events/{event}').pipe(
+          tap((heard) => (heard.payload.type === 'latch.released' ? release() : take(ofSafety(heard)))),
+        ),
         from('hub/flows', { overload: 'latest' }).pipe(
           tap((heard) => {
             const now = flowsIn(heard, quarantined)
@@ -193,13 +239,14 @@ export default definePlugin({
             now.incidents.forEach(take)
           }),
         ),
-        interval(SWEEP_MS).pipe(tap(() => box.list())),
+        interval(SWEEP_MS).pipe(tap(sweep)),
       ).pipe(ignoreElements()),
     ).pipe(
       finalize(() => {
         if (running === mine) running = undefined
         ending.abort()
-        settle(Promise.all(queues.map((queue) => queue.close())))
+        const kept = isLoaded && isUntold ? box.save().catch(keep) : undefined
+        settle(Promise.all([kept, ...queues.map((queue) => queue.close())]))
       }),
     )
   },

@@ -24,6 +24,8 @@ export const Notification = z.strictObject({
   /** How often it happened within the incident. */
   count: z.number().int().min(1),
   status: z.enum(['open', 'ended']),
+  /** When it ends by itself, such as an approval nobody answers. */
+  endsAt: z.iso.datetime({ offset: true }).optional(),
   /** Who has seen it, as `person:ada`. */
   seenBy: z.array(Line(200)).max(20),
 })
