@@ -1,7 +1,8 @@
 // Takes a sentence apart into parts with one verb each.
 import { fillers, pronouns } from './fillers.ts'
-import { type Known, spelled } from './targets.ts'
+import { spelled } from './targets.ts'
 import { type Found, verbsIn } from './verbs.ts'
+import type { Known } from './vocabulary.ts'
 import type { Token } from './words.ts'
 
 const AND = new Set(['and', 'und', 'then', 'dann', 'sowie', 'plus', 'also'])

@@ -1,24 +1,17 @@
 // One sentence or intent of a person, from what was meant over the gate to what is said back. Whatever moves is asked for in the person's name.
-import { randomUUID } from 'node:crypto'
-import { type Answer, type Device, type Principal, Recoverable } from '#hub/plugin'
+import { type Device, Recoverable } from '#hub/plugin'
+import { askFor, type AskingParts, type Outcome, reasonFor, repliesTo, type Voice } from './asking.ts'
 import type { Change, Conversations, Reply, Stored } from './conversations.ts'
+import type { Desk } from './desk.ts'
 import { nearIntents } from './near.ts'
-import { type Language, sayMeant, sayState, saying } from './say.ts'
-import type { Synonyms } from './targets.ts'
+import { cancel, confirm, hazardOf, openHazard, type PendingHazard, pendingOf, type Said } from './pending.ts'
+import { type Language, sayMeant, sayState } from './say.ts'
+import { stopAll } from './stop-all.ts'
 import type { Understander, Understanding, Wish } from './understander.ts'
+import type { Synonyms } from './vocabulary.ts'
 
-/** The hub's own routes about approvals, called with the person's own token. */
-export interface Desk {
-  /** Answers with the status and the body. */
-  call(method: 'GET' | 'POST', url: string, body?: Record<string, unknown>): Promise<{ status: number; body: unknown }>
-}
-
-export interface Asked {
-  who: Principal
+export interface Asked extends Voice {
   desk: Desk
-  conversationId: string
-  correlation: string
-  text?: string
   wish?: { device: string; intent: string; payload: Record<string, unknown> }
   override?:
     | {
@@ -42,19 +35,6 @@ export interface Routing {
   considered: Understanding['considered']
 }
 
-export interface PendingHazard {
-  approval: string
-  commandId: string
-  device: string
-  intent: string
-  effect?: string
-  needed?: number
-  given?: number
-  phrase?: string
-  digest?: string
-  expiresAt?: string
-}
-
 export interface Told {
   status: 200 | 202
   conversationId: string
@@ -63,23 +43,9 @@ export interface Told {
   pendingHazard?: PendingHazard
 }
 
-export interface ConverseParts {
+export interface ConverseParts extends AskingParts {
   understander: Understander
   devices: { list(): Device[]; get(id: string): Device | undefined }
-  ask(
-    who: Principal,
-    device: string,
-    request: {
-      id: string
-      intent: string
-      payload: Record<string, unknown>
-      reason?: string
-      correlationId: string
-      conversationId: string
-    },
-  ): Promise<Answer>
-  /** Resolves with the result of a command, or undefined after the time there is for it. Call before asking. */
-  result(commandId: string): Promise<{ status: string; reason?: string | undefined } | undefined>
   conversations: Conversations
   synonyms: Synonyms
   /** Wall-clock ms. */
@@ -87,333 +53,15 @@ export interface ConverseParts {
 }
 
 const FRESH_MS = 120_000
-const MOST_REASON = 200
-
-const line = (text: string, most: number): string =>
-  text
-    .replace(/[\p{Cc}\p{Cs}]+/gu, ' ')
-    .slice(0, most)
-    .toWellFormed()
-    .replace(/\ufffd/g, '')
-const field = (body: unknown, name: string): unknown =>
-  typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
-const textOf = (body: unknown, name: string): string | undefined => {
-  const value = field(body, name)
-  return typeof value === 'string' ? value : undefined
-}
-
-interface Outcome {
-  wish: Wish
-  commandId: string
-  kind: Reply['kind']
-  status: string
-  reason?: string
-  approval?: string
-  http: number
-  near?: string[]
-  field?: string
-}
-
 export const openConverse = (parts: ConverseParts) => {
   const { understander, devices, conversations, synonyms, now } = parts
-
-  const askOne = async (asked: Asked, wish: Wish): Promise<Outcome> => {
-    const id = randomUUID()
-    const result = parts.result(id)
-    const answer = await parts.ask(asked.who, wish.device, {
-      id,
-      intent: wish.intent,
-      payload: wish.payload,
-      correlationId: asked.correlation.slice(0, 128),
-      conversationId: asked.conversationId,
-      ...(asked.text === undefined ? {} : { reason: line(`said: ${asked.text}`, MOST_REASON) }),
-    })
-    const told = {
-      wish,
-      commandId: answer.commandId,
-      http: answer.http,
-      ...(answer.reason === undefined ? {} : { reason: answer.reason }),
-    }
-    if (answer.status === 'awaiting_confirmation')
-      return {
-        ...told,
-        kind: 'approval',
-        status: answer.status,
-        ...(answer.approval === undefined ? {} : { approval: answer.approval }),
-      }
-    if (answer.status === 'refused')
-      return {
-        ...told,
-        kind: 'refused',
-        status: 'refused',
-        ...(answer.near === undefined ? {} : { near: answer.near }),
-        ...(answer.field === undefined ? {} : { field: answer.field }),
-      }
-    const ended = await result
-    if (ended === undefined) return { ...told, kind: 'dispatched', status: answer.status }
-    return {
-      ...told,
-      kind: ended.status === 'done' ? 'done' : 'failed',
-      status: ended.status,
-      ...(ended.reason === undefined ? {} : { reason: ended.reason }),
-    }
-  }
-
-  /** The open approval as it is now, seen with the person's rights. */
-  const approvalOf = async (desk: Desk, id: string): Promise<Record<string, unknown> | undefined> => {
-    const { body } = await desk.call('GET', '/api/approvals?limit=500')
-    const items = field(body, 'items')
-    const found: unknown = Array.isArray(items) ? items.find((item: unknown) => field(item, 'id') === id) : undefined
-    return typeof found === 'object' && found !== null ? { ...found } : undefined
-  }
-
-  const hazardOf = async (
-    desk: Desk,
-    { wish, commandId, approval }: Pick<Outcome, 'wish' | 'commandId' | 'approval'>,
-  ): Promise<PendingHazard | undefined> => {
-    if (approval === undefined) return undefined
-    const view = await approvalOf(desk, approval)
-    const of = (name: string): string | undefined => textOf(view, name)
-    const needed = field(view, 'needed')
-    const given = field(view, 'given')
-    const [effect, phrase, digest, expiresAt] = [of('effect'), of('phrase'), of('digest'), of('expiresAt')]
-    return {
-      approval,
-      commandId,
-      device: wish.device,
-      intent: wish.intent,
-      ...(effect === undefined ? {} : { effect }),
-      ...(typeof needed === 'number' ? { needed } : {}),
-      ...(Array.isArray(given) ? { given: given.length } : {}),
-      ...(phrase === undefined ? {} : { phrase }),
-      ...(digest === undefined ? {} : { digest }),
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    }
-  }
-
-  const replyTo = (outcomes: readonly Outcome[], hazard: PendingHazard | undefined, language: Language): Reply[] => {
-    const replies: Reply[] = []
-    for (const kind of ['done', 'dispatched'] as const) {
-      const groups = new Map<string, Outcome[]>()
-      for (const outcome of outcomes.filter((one) => one.kind === kind)) {
-        const key = `${outcome.wish.intent} ${JSON.stringify(outcome.wish.payload)}`
-        groups.set(key, [...(groups.get(key) ?? []), outcome])
-      }
-      for (const group of groups.values()) {
-        const [first] = group
-        if (first === undefined) continue
-        replies.push({
-          kind,
-          language,
-          text: saying[kind](
-            group.map(({ wish }) => devices.get(wish.device)),
-            first.wish.intent,
-            first.wish.payload,
-            language,
-          ),
-          commands: group.map(commandOf),
-        })
-      }
-    }
-    for (const outcome of outcomes) {
-      const device = devices.get(outcome.wish.device)
-      if (outcome.kind === 'refused')
-        replies.push({
-          kind: 'refused',
-          language,
-          text: saying.refused(device, outcome.reason ?? '', language),
-          commands: [commandOf(outcome)],
-        })
-      if (outcome.kind === 'failed')
-        replies.push({
-          kind: 'failed',
-          language,
-          text: saying.failed(device, outcome.status, outcome.reason ?? '', language),
-          commands: [commandOf(outcome)],
-        })
-      if (outcome.kind === 'approval') {
-        const mine = hazard?.approval === outcome.approval ? hazard : undefined
-        replies.push({
-          kind: 'approval',
-          language,
-          text: saying.approval(device, mine?.effect ?? outcome.wish.intent, mine?.needed ?? 1, language),
-          commands: [commandOf(outcome)],
-          ...(outcome.approval === undefined ? {} : { approval: outcome.approval }),
-        })
-      }
-    }
-    return replies
-  }
-
-  const commandOf = ({ commandId, wish, status, reason }: Outcome) => ({
-    commandId,
-    device: wish.device,
-    intent: wish.intent,
-    status,
-    ...(reason === undefined ? {} : { reason: line(reason, 500) }),
-  })
-
-  const pendingOf = (stored: Stored | undefined): { approval: string; commandId: string } | undefined =>
-    stored?.approval !== undefined && stored.context.pending !== undefined
-      ? { approval: stored.approval, commandId: stored.context.pending }
-      : undefined
-
-  interface Said {
-    replies: Reply[]
-    change: Change
-    hazard?: PendingHazard | undefined
-  }
-
-  const cancel = async ({ desk }: Asked, stored: Stored | undefined, language: Language): Promise<Said> => {
-    const de = language === 'de'
-    const pending = pendingOf(stored)
-    if (pending === undefined) {
-      const text =
-        stored?.asked !== undefined
-          ? de
-            ? 'Gut, es geschieht nichts.'
-            : 'All right, nothing is done.'
-          : de
-            ? 'Es wartet nichts.'
-            : 'Nothing is waiting.'
-      return { replies: [{ kind: 'cancelled', text, language }], change: { asked: undefined } }
-    }
-    const own = await desk.call('POST', '/api/safety/hazards/cancel', { id: pending.approval })
-    const answer = own.status === 403 ? await cancelAsApprover(desk, pending.approval) : own
-    const isOver = answer.status < 300 || answer.status === 404 || answer.status === 410
-    const why = textOf(field(answer.body, 'error'), 'message') ?? ''
-    return {
-      replies: [
-        answer.status < 300
-          ? {
-              kind: 'cancelled',
-              text: de ? 'Zurückgenommen; es geschieht nichts.' : 'Taken back; nothing is done.',
-              language,
-              approval: pending.approval,
-            }
-          : {
-              kind: 'refused',
-              text: de ? `Nicht zurückgenommen. ${line(why, 300)}` : `Not taken back. ${line(why, 300)}`,
-              language,
-              approval: pending.approval,
-            },
-      ],
-      change: isOver ? { context: { pending: undefined }, approval: undefined, asked: undefined } : {},
-    }
-  }
-
-  /** Whoever may approve may also end a question of somebody else. */
-  const cancelAsApprover = async (desk: Desk, id: string): Promise<{ status: number; body: unknown }> => {
-    const view = await approvalOf(desk, id)
-    return desk.call('POST', '/api/safety/hazards/approve', {
-      id,
-      decision: 'cancel',
-      digest: textOf(view, 'digest') ?? 'unknown',
-    })
-  }
-
-  const confirm = async (
-    { desk }: Asked,
-    stored: Stored | undefined,
-    phrase: string,
-    language: Language,
-  ): Promise<Said> => {
-    const de = language === 'de'
-    const pending = pendingOf(stored)
-    const nothing = (text: string, kind: Reply['kind'] = 'nothing'): Said => ({
-      replies: [{ kind, text, language, ...(pending === undefined ? {} : { approval: pending.approval }) }],
-      change: {},
-    })
-    if (pending === undefined)
-      return nothing(
-        de
-          ? 'In diesem Gespräch wartet nichts auf eine Freigabe. Offenes steht auf der Seite Freigaben.'
-          : 'Nothing in this conversation waits for a yes. What is open stands on the page Approvals.',
-      )
-    const view = await approvalOf(desk, pending.approval)
-    if (view === undefined)
-      return {
-        ...nothing(
-          de
-            ? 'Die Frage ist schon beantwortet oder abgelaufen.'
-            : 'That question has been answered already, or has expired.',
-        ),
-        change: { context: { pending: undefined }, approval: undefined },
-      }
-    const wanted = textOf(view, 'phrase')
-    // A yes that counts is the exact phrase: "ok" in passing approves nothing.
-    if (wanted === undefined || phrase.trim().toLowerCase() !== wanted.trim().toLowerCase())
-      return nothing(
-        wanted === undefined
-          ? de
-            ? 'Diese Freigabe wird auf der Seite Freigaben beantwortet.'
-            : 'This approval is answered on the page Approvals.'
-          : de
-            ? `Bitte genau so sagen: „${wanted}“. Oder auf der Seite Freigaben antworten.`
-            : `Say exactly: "${wanted}". Or answer on the page Approvals.`,
-        'question',
-      )
-    const answer = await desk.call('POST', '/api/safety/hazards/approve', {
-      id: pending.approval,
-      decision: 'approve',
-      phrase,
-      digest: textOf(view, 'digest') ?? '',
-    })
-    const why = textOf(field(answer.body, 'error'), 'message') ?? ''
-    if (answer.status >= 300)
-      return nothing(
-        de ? `Das Ja zählt nicht. ${line(why, 300)}` : `That yes does not count. ${line(why, 300)}`,
-        'refused',
-      )
-    const status = textOf(field(answer.body, 'approval'), 'status')
-    if (status === 'pending')
-      return nothing(
-        de
-          ? 'Gezählt; es fehlt noch das Ja einer zweiten Person.'
-          : 'Counted; the yes of a second person is still missing.',
-        'approval',
-      )
-    return {
-      ...nothing(de ? 'Freigegeben.' : 'Approved.', 'done'),
-      change: { context: { pending: undefined }, approval: undefined },
-    }
-  }
-
-  const stopAll = async ({ desk, text }: Asked, language: Language): Promise<Said> => {
-    const { status, body } = await desk.call('POST', '/api/safety/stop', {
-      reason: line(`said: ${text ?? ''}`, MOST_REASON),
-    })
-    const reached = field(body, 'devices')
-    const count = Array.isArray(reached) ? reached.length : 0
-    const de = language === 'de'
-    return {
-      replies: [
-        status < 300
-          ? {
-              kind: 'stopped',
-              language,
-              text: de
-                ? `Halt ist an ${count} Geräte gesendet. Das ersetzt keinen Not-Aus-Schalter.`
-                : `Stop was sent to ${count} devices. This is no substitute for an emergency stop.`,
-            }
-          : {
-              kind: 'refused',
-              language,
-              text: de
-                ? `Der Halt wurde nicht angenommen: ${line(textOf(field(body, 'error'), 'message') ?? '', 300)}`
-                : `The stop was not taken: ${line(textOf(field(body, 'error'), 'message') ?? '', 300)}`,
-            },
-      ],
-      change: {},
-    }
-  }
 
   const carryOut = async (
     asked: Asked,
     wishes: readonly Wish[],
     language: Language,
   ): Promise<Said & { outcomes: Outcome[] }> => {
-    const outcomes = await Promise.all(wishes.map((wish) => askOne(asked, wish)))
+    const outcomes = await Promise.all(wishes.map((wish) => askFor(parts, asked, wish)))
     const waiting = outcomes.find(({ kind }) => kind === 'approval')
     const hazard = waiting === undefined ? undefined : await hazardOf(asked.desk, waiting)
     const ids = [...new Set(wishes.map(({ device }) => device))]
@@ -423,7 +71,7 @@ export const openConverse = (parts: ConverseParts) => {
     return {
       outcomes,
       hazard,
-      replies: replyTo(outcomes, hazard, language),
+      replies: repliesTo(devices, outcomes, hazard, language),
       change: {
         context: {
           lastIntent: wishes.at(-1)?.intent,
@@ -519,20 +167,6 @@ export const openConverse = (parts: ConverseParts) => {
     }
   }
 
-  const openHazard = async (
-    desk: Desk,
-    { approval, commandId }: { approval: string; commandId: string },
-  ): Promise<PendingHazard | undefined> => {
-    const view = await approvalOf(desk, approval)
-    return view === undefined
-      ? undefined
-      : hazardOf(desk, {
-          approval,
-          commandId,
-          wish: { device: textOf(view, 'device') ?? '', intent: textOf(view, 'intent') ?? '', payload: {} },
-        })
-  }
-
   const answerTo = async (
     asked: Asked,
     stored: Stored | undefined,
@@ -585,11 +219,11 @@ export const openConverse = (parts: ConverseParts) => {
         }
       }
       case 'cancel':
-        return cancel(asked, stored, language)
+        return cancel(asked.desk, stored, language)
       case 'confirm':
-        return confirm(asked, stored, meant.phrase, language)
+        return confirm(asked.desk, stored, meant.phrase, language)
       case 'stop':
-        return stopAll(asked, language)
+        return stopAll(asked.desk, reasonFor(asked.text ?? ''), language)
       case 'no':
         return plainly('nothing')
       case 'thanks':

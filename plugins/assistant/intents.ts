@@ -1,6 +1,6 @@
 // What devices can be asked, and what people call it: the catalogue of usual intents, and any other intent by its own words.
 import type { Device } from '#hub/plugin'
-import type { Family } from './verbs.ts'
+import type { Family } from './verb-patterns.ts'
 
 /** An entry of the catalogue: what it is in Home Assistant, who may ask, and how dangerous it usually is. The gate's policy decides. */
 export interface CatalogueEntry {

@@ -2,7 +2,8 @@
 import type { Device } from '#hub/plugin'
 import { fillers } from './fillers.ts'
 import { catalogue, verbOf } from './intents.ts'
-import type { Known, Target } from './targets.ts'
+import type { Target } from './targets.ts'
+import type { Known } from './vocabulary.ts'
 import { apart, type Token, tokens } from './words.ts'
 
 const MOST_OPTIONS = 8

@@ -1,5 +1,6 @@
 // Fills the payload of an intent from what was said, by the JSON Schema the device declared: numbers with units, shares, words of an enum.
-import { SHARES, type Family } from './verbs.ts'
+import { type Amount, amountsIn, type Quantity } from './amounts.ts'
+import type { Family } from './verb-patterns.ts'
 import { type Token, tokens } from './words.ts'
 
 type Json = Record<string, unknown>
@@ -10,8 +11,6 @@ interface Field {
   quantity: Quantity
 }
 
-export type Quantity = 'percent' | 'degrees' | 'current' | 'time' | 'speed' | 'other'
-
 const QUANTITIES: readonly (readonly [Quantity, RegExp])[] = [
   ['percent', /percent|level|brightness|dim|position|volume|intensity|tilt|opening|humidity|power_level/],
   ['degrees', /celsius|temp|degree|heat|setpoint|kelvin/],
@@ -19,52 +18,6 @@ const QUANTITIES: readonly (readonly [Quantity, RegExp])[] = [
   ['time', /second|minute|hour|duration|blink|timer|time|delay|transition/],
   ['speed', /speed|rpm|fan|rate|feed/],
 ]
-const UNITS: Readonly<Record<string, Quantity>> = {
-  '%': 'percent',
-  percent: 'percent',
-  prozent: 'percent',
-  pct: 'percent',
-  grad: 'degrees',
-  degree: 'degrees',
-  degrees: 'degrees',
-  '°': 'degrees',
-  c: 'degrees',
-  celsius: 'degrees',
-  a: 'current',
-  amp: 'current',
-  amps: 'current',
-  ampere: 'current',
-  amperes: 'current',
-  s: 'time',
-  sec: 'time',
-  sek: 'time',
-  second: 'time',
-  seconds: 'time',
-  sekunde: 'time',
-  sekunden: 'time',
-  min: 'time',
-  minute: 'time',
-  minutes: 'time',
-  minuten: 'time',
-  hour: 'time',
-  hours: 'time',
-  stunde: 'time',
-  stunden: 'time',
-  h: 'time',
-  rpm: 'speed',
-  stufe: 'speed',
-}
-const SECONDS: Readonly<Record<string, number>> = {
-  min: 60,
-  minute: 60,
-  minutes: 60,
-  minuten: 60,
-  hour: 3600,
-  hours: 3600,
-  stunde: 3600,
-  stunden: 3600,
-  h: 3600,
-}
 const WORDS: Readonly<Record<string, string>> = {
   rot: 'red',
   blau: 'blue',
@@ -121,29 +74,6 @@ export const fieldsOf = (schema: Json): Field[] => {
   )
 }
 const isNumeric = ({ schema }: Field): boolean => schema['type'] === 'number' || schema['type'] === 'integer'
-
-interface Amount {
-  at: number
-  value: number
-  quantity: Quantity | undefined
-  share: boolean
-  /** Seconds in one of its unit, for times. */
-  scale: number
-}
-
-/** Numbers and shares in a part of a sentence, with their units. */
-export const amountsIn = (words: readonly Token[], taken: ReadonlySet<number>): Amount[] =>
-  words.flatMap((token, at): Amount[] => {
-    if (taken.has(at)) return []
-    const next = words[at + 1]?.word ?? ''
-    const after = words[at + 2]?.word ?? ''
-    const unit = next === '°' && UNITS[after] !== undefined ? after : next
-    const share = SHARES[token.word]
-    if (token.number !== undefined)
-      return [{ at, value: token.number, quantity: UNITS[unit], share: false, scale: SECONDS[unit] ?? 1 }]
-    if (share === undefined) return []
-    return [{ at, value: share, quantity: UNITS[unit], share: true, scale: 1 }]
-  })
 
 const scaled = (field: Field, { value, share, quantity, scale }: Amount): number => {
   const lowest = numberIn(field.schema, 'minimum') ?? 0
@@ -324,6 +254,3 @@ export const optionWords = (schema: Json): Set<string> => {
   for (const [word, option] of Object.entries(WORDS)) if (options.has(option)) options.add(word)
   return options
 }
-
-/** Words that are units: they belong to the number before them. */
-export const isUnit = (word: string): boolean => UNITS[word] !== undefined

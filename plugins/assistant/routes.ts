@@ -2,7 +2,8 @@
 import { type Device, type Principal, Recoverable, type Routes } from '#hub/plugin'
 import { z } from 'zod'
 import { type Conversations, Turn } from './conversations.ts'
-import type { Converse, Desk } from './converse.ts'
+import type { Converse } from './converse.ts'
+import type { Desk } from './desk.ts'
 import { catalogue } from './intents.ts'
 import { ConversationContext, ConversationId } from './topics.ts'
 

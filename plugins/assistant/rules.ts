@@ -21,9 +21,9 @@ import {
 } from './phrases.ts'
 import { isQuestion } from './questions.ts'
 import { readQuestion } from './state-questions.ts'
-import { vocabularyOf } from './targets.ts'
 import type { Meant, Understander, Understanding, World } from './understander.ts'
 import { verbsIn } from './verbs.ts'
+import { vocabularyOf } from './vocabulary.ts'
 import { tokens } from './words.ts'
 
 const understand = (spoken: string, world: World): Understanding => {

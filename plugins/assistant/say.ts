@@ -2,7 +2,7 @@
 import type { Device } from '#hub/plugin'
 import { familyOf } from './intents.ts'
 import type { Meant } from './understander.ts'
-import type { Family } from './verbs.ts'
+import type { Family } from './verb-patterns.ts'
 
 export type Language = 'en' | 'de'
 

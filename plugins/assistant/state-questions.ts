@@ -1,10 +1,11 @@
 // Questions about how things are, to the devices they are about.
 import type { Device } from '#hub/plugin'
-import { consideredOf } from './clause-meaning.ts'
+import { consideredOf } from './clause-wishes.ts'
 import { spell } from './clauses.ts'
 import { aspectOf, QUESTION_WORDS } from './questions.ts'
-import { type Known, targetsOf } from './targets.ts'
+import { targetsOf } from './targets.ts'
 import type { Understanding, World } from './understander.ts'
+import type { Known } from './vocabulary.ts'
 import type { Token } from './words.ts'
 
 const MOST_OPTIONS = 8

@@ -1,28 +1,10 @@
 // Which devices a part of a sentence means: every word is held against names, kinds and areas; what explains most wins, and what is left over is not ignored.
 import type { Device } from '#hub/plugin'
 import { everything, everyword, fillers } from './fillers.ts'
-import { lexicon, PLACE } from './lexicon.ts'
+import { lexicon } from './lexicon.ts'
 import { verbsIn } from './verbs.ts'
-import { apart, isKnown, meaningOf, plain, type Token, tokens } from './words.ts'
-
-/** What people call things, beside their names: by device id, by area. */
-export interface Synonyms {
-  devices: Readonly<Record<string, readonly string[]>>
-  areas: Readonly<Record<string, readonly string[]>>
-}
-
-/** A device as the rules see it. */
-export interface Known {
-  device: Device
-  /** Concepts of each of its names. */
-  names: readonly ReadonlySet<string>[]
-  /** Its names word by word, for whole phrases. */
-  phrases: readonly (readonly string[])[]
-  area: ReadonlySet<string>
-  kind: ReadonlySet<string>
-  all: ReadonlySet<string>
-  words: readonly string[]
-}
+import { type Known, STRUCTURE, WEAK } from './vocabulary.ts'
+import { apart, isKnown, meaningOf, type Token } from './words.ts'
 
 export interface Target {
   devices: Device[]
@@ -45,62 +27,8 @@ export interface Target {
   considered: { device: string; score: number; why: string }[]
 }
 
-const WEAK = new Set([
-  PLACE,
-  'machine',
-  'device',
-  'sensor',
-  'system',
-  'anlag',
-  'tool',
-  'main',
-  'power',
-  'unit',
-  'brightness',
-  'temperature',
-  'work',
-])
 const WEAK_WEIGHT = 0.1
 const CONSIDERED = 6
-
-const atomsOf = (text: string): Set<string> =>
-  new Set(
-    tokens(text.replaceAll('_', ' '))
-      .filter(({ word }) => !/^[%°?,;:]$/.test(word) && !STRUCTURE.has(word))
-      .flatMap((token) => meaningOf(token).atoms),
-  )
-const STRUCTURE = new Set('the der die das of in im am and und'.split(' '))
-
-const known = new Map<string, Known>()
-const REMEMBERED = 5000
-
-/** The vocabulary of a device, made once for each name it has. */
-export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
-  const names = [device.name, ...(synonyms.devices[device.id] ?? [])]
-  const areas = device.area === undefined ? [] : [device.area, ...(synonyms.areas[device.area] ?? [])]
-  const domains = Object.keys(device.intents).flatMap((intent) =>
-    intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : [],
-  )
-  const key = JSON.stringify([device.id, names, device.kind, areas, domains])
-  const found = known.get(key)
-  if (found !== undefined) return found.device === device ? found : { ...found, device }
-  const area = new Set(areas.flatMap((text) => [...atomsOf(text)]))
-  const kind = new Set([device.kind, ...domains].flatMap((text) => [...atomsOf(text)]))
-  const sets = [...names, device.id].map(atomsOf)
-  const words = [...names, ...areas].flatMap((text) => tokens(text).map(({ word }) => word))
-  const made: Known = {
-    device,
-    names: sets,
-    phrases: names.map((text) => tokens(text).map(({ word }) => word)),
-    area,
-    kind,
-    all: new Set([...area, ...kind, ...sets.flatMap((set) => [...set])]),
-    words,
-  }
-  if (known.size >= REMEMBERED) known.clear()
-  known.set(key, made)
-  return made
-}
 
 interface Said {
   word: string
@@ -341,9 +269,3 @@ const isTogether = (words: readonly Token[], { names }: Known): boolean =>
 /** A device whose whole name is a general word, such as `Licht`, does not win over its area because of it. */
 const isMass = (atoms: ReadonlySet<string>, entry: Known): boolean =>
   atoms.size > 1 && entry.names.some((name) => name.size === 1 && name.has('light'))
-
-/** The areas there are, and the one a text names. */
-export const areaNamed = (text: string, all: readonly Known[]): string | undefined => {
-  const wanted = plain(text)
-  return all.find(({ device }) => device.area !== undefined && plain(device.area) === wanted)?.device.area
-}

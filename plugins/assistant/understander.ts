@@ -1,6 +1,6 @@
 // What whoever understands sentences must be able to do. The rules are one; a language model can be another: both only say what was meant, and ask nothing of any device.
 import type { Device } from '#hub/plugin'
-import type { Synonyms } from './targets.ts'
+import type { Synonyms } from './vocabulary.ts'
 
 /** What was spoken of before. */
 export interface Before {

@@ -3,7 +3,7 @@ import type { Device } from '#hub/plugin'
 import { familyOf, intentsFor, isGrave, verbOf } from './intents.ts'
 import { fieldsOf, fill, quoted } from './payload.ts'
 import type { Wish } from './understander.ts'
-import type { Family } from './verbs.ts'
+import type { Family } from './verb-patterns.ts'
 import { meaningOf, type Token, tokens } from './words.ts'
 
 /** An intent of a device that only its own words name, such as `printer.preheat`. */

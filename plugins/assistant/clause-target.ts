@@ -1,0 +1,94 @@
+// What one part of a sentence is about: its devices, and what its verb may mean for them.
+import type { Device } from '#hub/plugin'
+import { amountsIn } from './amounts.ts'
+import type { Clause } from './clauses.ts'
+import { familyOf, intentsFor, meantFor } from './intents.ts'
+import { fieldsOf } from './payload.ts'
+import { type SpokenFor, verbishIn } from './spoken-for.ts'
+import { saidIn, type Target, targetsOf } from './targets.ts'
+import type { Understanding, World } from './understander.ts'
+import type { Family } from './verb-patterns.ts'
+import { verbsIn } from './verbs.ts'
+import type { Known } from './vocabulary.ts'
+import { canBeAsked } from './wishes.ts'
+
+const OTHER_WAYS: readonly Family[] = ['up', 'down', 'more', 'less', 'lock', 'unlock']
+
+/** With one of these a light is not meant to go on, whatever else is missing from the sentence. */
+const LESS_LIGHT =
+  /^(?:off|out|aus|ab|no|without|ohne|kein\w*|dark|dunkel|weg|away|down|runter|broken|kaputt|stop|halt)$/
+
+export interface Scene {
+  clause: Clause
+  /** The whole sentence, as it was said. */
+  text: string
+  all: readonly Known[]
+  world: World
+  /** All parts of the sentence, this one among them. */
+  neighbours: readonly Clause[]
+  spoken: SpokenFor
+}
+
+export interface About {
+  target: Target
+  family: Family | undefined
+  matched: Understanding['matched']
+}
+
+/** Whether a device can do what a family says; without one, anything at all. */
+export const canDo = (device: Device, family: Family | undefined): boolean =>
+  family === undefined ? Object.keys(device.intents).length > 0 : canBeAsked(device, family)
+
+const meansOtherwise = (device: Device, family: Family | undefined): boolean =>
+  family !== undefined && OTHER_WAYS.includes(family) && meantFor([device], family, canBeAsked) !== family
+
+const isLight = ({ kind }: Device): boolean => /light|lamp/.test(kind.toLowerCase())
+
+/** Where only a place is named and degrees are said, what takes degrees is meant. */
+const fittingDegrees = ({ main }: SpokenFor): ((device: Device) => boolean) | undefined =>
+  amountsIn(main, new Set()).find(({ quantity }) => quantity !== undefined)?.quantity === 'degrees'
+    ? (device) =>
+        Object.values(device.intents).some((schema) => fieldsOf(schema).some(({ quantity }) => quantity === 'degrees'))
+    : undefined
+
+/** The devices and the verb of a clause, each read by the light of the other. */
+export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: Scene): About => {
+  const { words, verb } = clause
+  const said = verb?.family ?? (before.lastIntent === undefined ? undefined : familyOf(before.lastIntent))
+  const target = targetsOf({
+    words: spoken.main,
+    taken: spoken.taken,
+    all,
+    can: (device) => canDo(device, said) || meansOtherwise(device, said),
+    zone: before.zone,
+    lend: neighbours
+      .filter((one) => one !== clause)
+      .flatMap((one) => saidIn({ words: one.words, taken: verbishIn(one.words), all }).said),
+    fits: fittingDegrees(spoken),
+  })
+  const { devices } = target
+  const matched: Understanding['matched'] = verb === undefined ? [] : [{ words: verb.text, as: verb.family }]
+  if (devices.length === 0) return { target, family: said, matched }
+  if (said === undefined) {
+    const isSet = amountsIn(spoken.main, target.numbers).length > 0 && devices.some((one) => canBeAsked(one, 'set'))
+    const isOn =
+      !isSet &&
+      target.unknown.length === 0 &&
+      !words.some(({ word }) => LESS_LIGHT.test(word)) &&
+      devices.every(isLight) &&
+      before.asked === undefined
+    return { target, family: isSet ? 'set' : isOn ? 'on' : undefined, matched }
+  }
+  const family = meantFor(devices, said, canBeAsked)
+  if (devices.some((device) => canDo(device, family))) return { target, family, matched }
+  // A noun may read as a verb: "dim", "pause", "print". When the better verb leaves no device able, the next one is tried.
+  const other = verbsIn(words).find(
+    (one) =>
+      one.family !== family &&
+      one.at.length >= (verb?.at.length ?? 0) - 1 &&
+      devices.some((device) => intentsFor(device, one.family).length > 0),
+  )
+  return other === undefined
+    ? { target, family, matched }
+    : { target, family: other.family, matched: [...matched, { words: other.text, as: other.family }] }
+}
