@@ -10,6 +10,7 @@ import { BOUNDS } from './bounds.ts'
 import { commandOf, rowOf } from './command.ts'
 import { openLedger } from './ledger.ts'
 import type { CommandsTable } from './tables.ts'
+import { writeTo } from '../store/write.ts'
 
 const event = (n: number): AuditEvent => ({
   at: 1000 + n,
@@ -25,7 +26,7 @@ const written = async (rows: number) => {
   const db = await memoryDb()
   const health = memoryHealth()
   const time = handTime()
-  const open = () => openLedger({ db, health, wait: time.wait, now: time.clock.now() })
+  const open = () => openLedger({ store: { db, write: writeTo(db) }, health, wait: time.wait, now: time.clock.now() })
   const ledger = await open()
   for (let n = 1; n <= rows; n++) ledger.audit(event(n))
   await ledger.flush()

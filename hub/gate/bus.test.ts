@@ -6,6 +6,7 @@ import { originOf } from '../bus/principal.ts'
 import { openDevices, type OpenDevices } from '../devices/open.ts'
 import type { Entry } from '../journal/entry.ts'
 import { message } from '../streams/message.ts'
+import { writeTo } from '../store/write.ts'
 import { core } from '../topics/core.ts'
 import { topicTable } from '../topics/table.ts'
 import { access, ada, deviceOf, handTime, memoryDb, memoryHealth, press, quiet, settle } from './gate.rig.ts'
@@ -44,7 +45,7 @@ test('sensor to result on the real bus: order, causes, one command, one result',
   const devices = (box.devices = await openDevices({ bus, store: { db }, clock, log: quiet, health, prefix: 'jarvis' }))
   const gate = await openGate({
     bus,
-    store: { db },
+    store: { db, write: writeTo(db) },
     devices,
     access,
     clock,

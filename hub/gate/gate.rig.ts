@@ -9,6 +9,7 @@ import { migrations as deviceMigrations } from '../devices/tables.ts'
 import type { ErrorReport, Health, HealthWord, Log } from '../health/report.ts'
 import { message } from '../streams/message.ts'
 import type { Tables } from '../store/store.ts'
+import { writeTo } from '../store/write.ts'
 import { memoryBus, type MemoryBus } from '../testing/memory-bus.ts'
 import type { Wait } from './bounds.ts'
 import { type GateParts, openGate } from './open.ts'
@@ -157,7 +158,7 @@ export const rig = async (db?: Kysely<Tables>): Promise<Rig> => {
     open: (more = {}) =>
       openGate({
         bus,
-        store: { db },
+        store: { db, write: writeTo(db) },
         devices,
         access,
         clock: time.clock,

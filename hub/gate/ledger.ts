@@ -1,8 +1,7 @@
 // The gate's one writer: commands and audit rows in batches, in order, each batch one transaction with the head of the chain.
-import type { Kysely } from 'kysely'
 import { Recoverable, reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
-import type { Tables } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { type AuditEvent, chained, GENESIS, type Head, lastRow, storedHead } from './audit.ts'
 import type { Wait } from './bounds.ts'
 import type { CommandsTable } from './tables.ts'
@@ -42,13 +41,14 @@ const sizeOf = ({ payload, history, result }: CommandsTable): number =>
 
 /** Opens the ledger at the head of the chain. A head that does not fit the table is left as it is for `verify` to find, and reported. */
 export const openLedger = async (parts: {
-  db: Kysely<Tables>
+  store: Pick<Store, 'db' | 'write'>
   health: Pick<Health, 'set' | 'report'>
   wait: Wait
   /** ms since 1970. */
   now: number
 }): Promise<Ledger> => {
-  const { db, health, wait, now } = parts
+  const { store, health, wait, now } = parts
+  const { db } = store
   const tail = await lastRow(db)
   const stored = await storedHead(db)
   let head: Head = stored ?? tail ?? GENESIS
@@ -87,24 +87,24 @@ export const openLedger = async (parts: {
   const write = async (batch: AuditEvent[], rows: CommandsTable[]): Promise<void> => {
     const chain = chained(head, batch)
     const end = chain.at(-1)
-    await db.transaction().execute(async (trx) => {
-      if (end !== undefined) {
-        await trx.insertInto('audit').values(chain).execute()
-        await trx
-          .insertInto('audit_head')
-          .values({ id: 1, n: end.n, hash: end.hash })
-          .onConflict((on) => on.column('id').doUpdateSet({ n: end.n, hash: end.hash }))
-          .execute()
-      }
-      for (const row of rows) {
-        const { id: _, ...rest } = row
-        await trx
-          .insertInto('commands')
-          .values(row)
-          .onConflict((on) => on.column('id').doUpdateSet(rest))
-          .execute()
-      }
+    const audited =
+      end === undefined
+        ? []
+        : [
+            db.insertInto('audit').values(chain),
+            db
+              .insertInto('audit_head')
+              .values({ id: 1, n: end.n, hash: end.hash })
+              .onConflict((on) => on.column('id').doUpdateSet({ n: end.n, hash: end.hash })),
+          ]
+    const recorded = rows.map((row) => {
+      const { id: _, ...rest } = row
+      return db
+        .insertInto('commands')
+        .values(row)
+        .onConflict((on) => on.column('id').doUpdateSet(rest))
     })
+    await store.write([...audited, ...recorded])
     if (end !== undefined) head = { n: end.n, hash: end.hash }
   }
 

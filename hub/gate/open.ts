@@ -37,7 +37,7 @@ const MAX_BYTES = 64 * 1024
 
 export interface GateParts {
   bus: Bus
-  store: Pick<Store, 'db'>
+  store: Pick<Store, 'db' | 'write'>
   devices: Devices
   access: Pick<Access, 'mayRequest' | 'may'>
   clock: Clock
@@ -66,7 +66,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   const { bus, store, devices, access, clock, health, prefix, principalOf } = parts
   const bounds = { ...BOUNDS, ...parts.bounds }
   const wait = parts.wait ?? realWait
-  const ledger = await openLedger({ db: store.db, health, wait, now: clock.now() })
+  const ledger = await openLedger({ store, health, wait, now: clock.now() })
   const policy = parts.policy ?? fixedPolicy()
   const judge = openJudge({ devices, access, hazardOf: (device, intent) => policy.now.takes(device, intent).hazard })
   const desk = openDesk({ bus, devices, clock, health, ledger, bounds, wait })

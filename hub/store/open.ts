@@ -11,9 +11,10 @@ import { makeFolder } from './folder.ts'
 import { migrate } from './migrations.ts'
 import { placeOf } from './postgres-place.ts'
 import { openSqliteThread } from './sqlite-thread.ts'
-import { sqliteDialect } from './sqlite.ts'
+import { sqliteDialect, writeToThread } from './sqlite.ts'
 import type { Store, Tables } from './store.ts'
 import { openTurn } from './turn.ts'
+import { writeTo } from './write.ts'
 
 export interface StoreOptions {
   /** `postgres://…`; undefined for SQLite. */
@@ -39,7 +40,7 @@ const LINE = 10_000
 export const openStore = async (options: StoreOptions): Promise<Store> => {
   const { url, file, log, version = project.version } = options
   const place = url === undefined ? file : `The database at ${placeOf(url)}`
-  const db = url === undefined ? await openSqlite(options) : await openPostgres(url, log)
+  const { db, write } = url === undefined ? await openSqlite(options) : await openPostgres(url, log)
   try {
     const ran = await migrate(db, { place, version, ...(options.migrations && { known: options.migrations }) })
     if (ran.length > 0) log.info('store-migrated', { migrations: ran, version })
@@ -47,10 +48,12 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     await db.destroy()
     throw error instanceof Fatal ? error : new Fatal(openingFailed(place, error), error)
   }
-  return { db, dialect: url === undefined ? 'sqlite' : 'postgres', close: () => db.destroy() }
+  return { db, dialect: url === undefined ? 'sqlite' : 'postgres', write, close: () => db.destroy() }
 }
 
-const openSqlite = async ({ file, log, durability, lost }: StoreOptions): Promise<Kysely<Tables>> => {
+type Opened = Pick<Store, 'db' | 'write'>
+
+const openSqlite = async ({ file, log, durability, lost }: StoreOptions): Promise<Opened> => {
   try {
     makeFolder(dirname(file))
     // SQLite gives its -wal and -shm files the mode of the file itself.
@@ -66,15 +69,14 @@ const openSqlite = async ({ file, log, durability, lost }: StoreOptions): Promis
         },
       },
     )
-    return new Kysely({
-      dialect: sqliteDialect(thread, openTurn({ limit: LINE, waitMs: STATEMENT_MS, what: 'The store' })),
-    })
+    const turn = openTurn({ limit: LINE, waitMs: STATEMENT_MS, what: 'The store' })
+    return { db: new Kysely({ dialect: sqliteDialect(thread, turn) }), write: writeToThread(thread, turn) }
   } catch (error) {
     throw new Fatal(openingFailed(file, error), error)
   }
 }
 
-const openPostgres = async (url: string, log: Log): Promise<Kysely<Tables>> => {
+const openPostgres = async (url: string, log: Log): Promise<Opened> => {
   if (!/^postgres(ql)?:\/\//.test(url)) {
     throw new Fatal('DATABASE_URL: must start with postgres:// (leave it out to use SQLite).')
   }
@@ -83,7 +85,7 @@ const openPostgres = async (url: string, log: Log): Promise<Kysely<Tables>> => {
   const db = new Kysely<Tables>({ dialect: postgresDialect(postgresPool(url, log)) })
   try {
     await sql`select 1`.execute(db)
-    return db
+    return { db, write: writeTo(db) }
   } catch (error) {
     await db.destroy()
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error

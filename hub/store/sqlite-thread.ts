@@ -10,7 +10,12 @@ export interface SqliteOptions {
   busyMs: number
 }
 
-export type ToThread = { id: number; sql: string; parameters: readonly unknown[] } | 'close'
+export interface Statement {
+  sql: string
+  parameters: readonly unknown[]
+}
+
+export type ToThread = ({ id: number } & (Statement | { together: readonly Statement[] })) | 'close'
 export type FromThread =
   | { id: number; rows: unknown[]; blobs: boolean; changes?: number; inserted?: number | bigint }
   | { id: number; failed: { message: string; code: string } }
@@ -19,7 +24,9 @@ export type Answer = Exclude<FromThread, { failed: unknown }>
 
 export interface SqliteThread {
   /** Runs one statement. Rejects with StoreError; after the deadline its outcome is unknown, and the error says so. */
-  run(sql: string, parameters: readonly unknown[]): Promise<Answer>
+  run(statement: Statement): Promise<Answer>
+  /** Runs statements as one transaction: all of them, or none. Rejects like `run`. */
+  together(statements: readonly Statement[]): Promise<void>
   /** Closes the file and ends the thread, by force after five seconds. */
   close(): Promise<void>
 }
@@ -107,17 +114,20 @@ export const openSqliteThread = async (
     throw error
   }
 
+  const ask = (what: Statement | { together: readonly Statement[] }): Promise<Answer> => {
+    if (ended !== undefined) return Promise.reject(ended)
+    if (closing) return Promise.reject(new StoreError('UNAVAILABLE', 'The store is closing.', ''))
+    const id = ++last
+    const answer = answerTo(id, deadlineMs)
+    worker.postMessage({ id, ...what } satisfies ToThread)
+    return answer.catch((error: unknown) => {
+      throw storeErrorOf(error)
+    })
+  }
+
   return {
-    run(sql, parameters) {
-      if (ended !== undefined) return Promise.reject(ended)
-      if (closing) return Promise.reject(new StoreError('UNAVAILABLE', 'The store is closing.', ''))
-      const id = ++last
-      const answer = answerTo(id, deadlineMs)
-      worker.postMessage({ id, sql, parameters } satisfies ToThread)
-      return answer.catch((error: unknown) => {
-        throw storeErrorOf(error)
-      })
-    },
+    run: ask,
+    together: async (statements) => void (await ask({ together: statements })),
     close,
   }
 }

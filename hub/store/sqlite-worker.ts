@@ -2,8 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { reasonOf } from '../errors.ts'
+import { openCheckpoints } from './checkpoints.ts'
 import { sqlCodeOf } from './errors.ts'
-import type { FromThread, SqliteOptions, ToThread } from './sqlite-thread.ts'
+import type { FromThread, SqliteOptions, Statement, ToThread } from './sqlite-thread.ts'
 
 const STATEMENTS_KEPT = 256
 const QUICK_CHECK_BYTES = 256 * 1024 * 1024
@@ -25,6 +26,7 @@ const open = ({ file, synchronous, busyMs }: SqliteOptions): Database.Database =
 const failure = (thrown: unknown) => ({ message: reasonOf(thrown), code: sqlCodeOf(thrown) })
 
 const serve = (port: NonNullable<typeof parentPort>, db: Database.Database): void => {
+  const checkpoints = openCheckpoints(db, db.name)
   const kept = new Map<string, Database.Statement>()
   const say = (message: FromThread) => port.postMessage(message)
 
@@ -37,7 +39,11 @@ const serve = (port: NonNullable<typeof parentPort>, db: Database.Database): voi
     return statement
   }
 
-  const run = (id: number, sql: string, parameters: readonly unknown[]): void => {
+  const together = db.transaction((statements: readonly Statement[]) => {
+    for (const { sql, parameters } of statements) prepared(sql).run(...parameters)
+  })
+
+  const run = (id: number, { sql, parameters }: Statement): void => {
     // SQLite ends a transaction by itself on some errors (a full disk); a rollback after that has nothing to do.
     if (sql === 'rollback' && !db.inTransaction) return say({ id, rows: [], blobs: false })
     const statement = prepared(sql)
@@ -53,6 +59,7 @@ const serve = (port: NonNullable<typeof parentPort>, db: Database.Database): voi
   port.on('message', (message: ToThread) => {
     if (message === 'close') {
       try {
+        checkpoints.close()
         db.close()
       } finally {
         port.close()
@@ -60,7 +67,11 @@ const serve = (port: NonNullable<typeof parentPort>, db: Database.Database): voi
       return
     }
     try {
-      run(message.id, message.sql, message.parameters)
+      if ('together' in message) {
+        together.immediate(message.together)
+        say({ id: message.id, rows: [], blobs: false })
+      } else run(message.id, message)
+      checkpoints.wrote()
     } catch (thrown) {
       say({ id: message.id, failed: failure(thrown) })
     }

@@ -1,11 +1,20 @@
 // SQLite's file and thread when things go wrong: bad files, a full disk, a slow statement, a thread that dies.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Kysely, sql } from 'kysely'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Fatal } from '../errors.ts'
 import { silent } from '../testing/stores.ts'
 import { openStore } from './open.ts'
@@ -105,7 +114,7 @@ const ENDLESS =
 
 test('a slow statement fails after its deadline, and so do those that waited too long', async () => {
   const { db, thread } = await bare(100)
-  const slow = thread.run(ENDLESS, [])
+  const slow = thread.run({ sql: ENDLESS, parameters: [] })
   await expect(slow).rejects.toThrow(/did not answer within 0\.1 s: try again\. Whether a change was made is not known/)
   await db.destroy()
 })
@@ -113,7 +122,7 @@ test('a slow statement fails after its deadline, and so do those that waited too
 test('a begin that missed its deadline does not swallow what comes after it', async () => {
   const { db, thread } = await bare(400)
   await db.schema.createTable('t').addColumn('n', 'integer').execute()
-  const slow = thread.run(ENDLESS, []).catch(() => 'late')
+  const slow = thread.run({ sql: ENDLESS, parameters: [] }).catch(() => 'late')
   const inside = db.transaction().execute((t) => sql`insert into t values (1)`.execute(t))
   await expect(inside).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(await slow).toBe('late')
@@ -123,6 +132,17 @@ test('a begin that missed its deadline does not swallow what comes after it', as
   const file = new Database(at('bare.db'))
   expect(file.prepare('select distinct n from t').all()).toEqual([{ n: 2 }])
   file.close()
+})
+
+test('the log is copied into the database while the store goes on, and does not grow without end', async () => {
+  const store = await open(at('hub.db'))
+  const put = (n: number) => store.db.insertInto('settings').values({ key: `k${n}`, value: 'x'.repeat(3000) })
+  for (let n = 0; n < 3000; n++) await put(n).execute()
+  // Read without the store's own connection: what is in the file is what was copied.
+  await vi.waitFor(() => expect(statSync(at('hub.db')).size).toBeGreaterThan(4 * 1024 * 1024), 10_000)
+  expect(statSync(`${at('hub.db')}-wal`).size).toBeLessThan(64 * 1024 * 1024)
+  await store.close()
+  expect(existsSync(`${at('hub.db')}-wal`)).toBe(false)
 })
 
 test('the line is bounded', async () => {

@@ -10,6 +10,7 @@ import {
 } from 'kysely'
 import type { SqliteThread } from './sqlite-thread.ts'
 import type { Turn } from './turn.ts'
+import type { Changes } from './write.ts'
 
 /** Extending is how kysely takes an adapter. */
 class ThreadAdapter extends SqliteAdapter {
@@ -25,7 +26,7 @@ class ThreadAdapter extends SqliteAdapter {
 
 const connectionOf = (thread: SqliteThread): DatabaseConnection => ({
   async executeQuery<R>({ sql, parameters }: CompiledQuery) {
-    const { rows, changes, inserted } = await thread.run(sql, parameters)
+    const { rows, changes, inserted } = await thread.run({ sql, parameters })
     return {
       // The caller's types say what the statement selects; the database is the boundary.
       rows: rows as R[],
@@ -37,6 +38,24 @@ const connectionOf = (thread: SqliteThread): DatabaseConnection => ({
     throw new Error('The store does not stream: read page by page with limit.')
   },
 })
+
+/** Makes changes as one transaction, in one trip to the thread. */
+export const writeToThread =
+  (thread: SqliteThread, turn: Turn) =>
+  async (changes: Changes): Promise<void> => {
+    // Within another's transaction they would be part of it.
+    await turn.take()
+    try {
+      await thread.together(
+        changes.map((change) => {
+          const { sql, parameters } = change.compile()
+          return { sql, parameters }
+        }),
+      )
+    } finally {
+      turn.give()
+    }
+  }
 
 /** A kysely dialect over an open SQLite thread. Destroying it closes the thread. */
 export const sqliteDialect = (thread: SqliteThread, turn: Turn): Dialect => {

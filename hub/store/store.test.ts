@@ -50,6 +50,39 @@ eachStore('the store', (open, dialect) => {
     expect(rows.map(({ key }) => key)).toEqual(['a', 'a.more', 'b', 'b.more'])
   })
 
+  test('changes written together are all made, or none', async () => {
+    const { db, write } = await open()
+    const put = (key: string, value: string) => db.insertInto('settings').values({ key, value })
+    await write([put('a', '1'), put('b', '2')])
+    await expect(write([put('c', '3'), put('a', '4')])).rejects.toSatisfy(isDuplicate)
+    await write([])
+    const rows = await db
+      .selectFrom('settings')
+      .selectAll()
+      .where('key', 'not like', 'store.%')
+      .orderBy('key')
+      .execute()
+    expect(rows).toEqual([
+      { key: 'a', value: '1' },
+      { key: 'b', value: '2' },
+    ])
+  })
+
+  test('changes written together wait for a transaction that is under way, and are no part of it', async () => {
+    const { db, write } = await open()
+    let written: Promise<void> | undefined
+    const undone = db.transaction().execute(async (inside) => {
+      await inside.insertInto('settings').values({ key: 'a', value: '1' }).execute()
+      written = write([db.insertInto('settings').values({ key: 'b', value: '2' })])
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      throw new Error('changed my mind')
+    })
+    await expect(undone).rejects.toThrow('changed my mind')
+    await written
+    const rows = await db.selectFrom('settings').select('key').where('key', 'not like', 'store.%').execute()
+    expect(rows).toEqual([{ key: 'b' }])
+  })
+
   test('a failed statement inside a transaction undoes the whole', async () => {
     const { db } = await open()
     const twice = db.transaction().execute(async (inside) => {
