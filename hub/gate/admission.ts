@@ -194,7 +194,8 @@ export const openAdmission = ({
     if (!found.ok) return refuse(command, found.no)
     const { cleared } = found
     if (cleared.takes.people > 0 || needsApproval(cleared.takes.hazard)) return approvals().hold(command, cleared)
-    command.cleared = { policy: cleared.policy }
+    const isEvident = cleared.signed || cleared.takes.presence !== 'none'
+    command.cleared = { policy: cleared.policy, ...(isEvident ? { evidence: cleared.evidence } : {}) }
     return send(command)
   }
 

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { openAnchor } from './anchor.ts'
+import { newestHead, openAnchor } from './anchor.ts'
 import { chained, GENESIS } from './audit.ts'
 import { auditCommand } from './cli.ts'
 import { memoryDb, memoryHealth, rig } from './gate.rig.ts'
@@ -137,4 +137,21 @@ test('verify, show and export from the command line', async () => {
   expect(lines[0]).toMatch(/broken at row 11/)
   const empty = await memoryDb()
   expect(await auditCommand(['verify'], { db: empty }, () => {}, join(dir, 'nowhere'))).toBe(0)
+})
+
+test('the newest head is read from the end of the file, and one that was changed is told', async () => {
+  const { dir, file, key, anchor, write } = await anchored(3)
+  const newest = () => newestHead(file, key.publicKey)
+  expect(await newestHead(join(dir, 'none'), key.publicKey)).toEqual({})
+  expect(await newest()).toMatchObject({ newest: { n: 3 } })
+  await write(chained(GENESIS, rows(5)))
+  await anchor.anchor()
+  expect(await newest()).toMatchObject({ newest: { n: 5, signature: expect.any(String) } })
+  // As a hub that was killed leaves it.
+  appendFileSync(file, '{"n":6,"ha')
+  expect(await newest()).toMatchObject({ newest: { n: 5 } })
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"n":5', '"n":4'))
+  expect(await newest()).toMatchObject({ wrong: expect.stringMatching(/was changed/) })
+  writeFileSync(file, 'nothing of the kind\n')
+  expect(await newest()).toEqual({ wrong: expect.stringMatching(/holds no head/) })
 })

@@ -130,6 +130,35 @@ export async function* readHeads(file: string): AsyncGenerator<{ line: number; h
   }
 }
 
+/** As much of the end of the file as holds several heads. */
+const TAIL_BYTES = 8192
+
+/** The newest head of a file, which is not read whole; none when there is no file. Never throws. */
+export const newestHead = async (
+  path: string,
+  publicKey: KeyObject,
+): Promise<{ newest?: SignedHead; wrong?: string }> => {
+  try {
+    const file = await openFile(path, 'r')
+    try {
+      const { size } = await file.stat()
+      const from = Math.max(0, size - TAIL_BYTES)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
+      const lines = buffer.toString('utf8', 0, bytesRead).split('\n')
+      // A line that was cut, at either end, is no head.
+      const newest = lines.map(headIn).findLast((head) => head !== undefined)
+      if (newest === undefined) return size === 0 ? {} : { wrong: 'the end of the file holds no head' }
+      return isSigned(newest, publicKey)
+        ? { newest }
+        : { newest, wrong: "the newest head was not signed by this hub's key, or was changed" }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? {} : { wrong: reasonOf(error) }
+  }
+}
+
 const headIn = (text: string): SignedHead | undefined => {
   try {
     return SignedHead.safeParse(JSON.parse(text)).data

@@ -31,7 +31,13 @@ export interface Command {
   /** The asker named its end: an approval cannot outlast it. */
   ownExpiry: boolean
   /** What let it through: the policy, and the approval if it took one. */
-  cleared?: { policy: string; approval?: string; evidence?: Record<string, unknown> }
+  cleared?: {
+    policy: string
+    approval?: string
+    /** Who said yes, and when. */
+    given?: readonly { by: string; at: string }[]
+    evidence?: Record<string, unknown>
+  }
   /** Set when it must not be sent any more: why. */
   withdrawn?: string
   /** Set once the result is decided; resolves when it is published. */

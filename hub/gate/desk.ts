@@ -33,6 +33,12 @@ export interface DeskParts {
 
 export type Desk = ReturnType<typeof openDesk>
 
+/** Who asked and who said yes, under which policy: in one row with what went out, and in one with what came of it. */
+const answeredFor = ({ cleared, request: { requestedBy } }: Command): Record<string, unknown> =>
+  cleared?.approval === undefined
+    ? {}
+    : { approval: cleared.approval, requestedBy, given: cleared.given ?? [], policy: cleared.policy }
+
 export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: DeskParts) => {
   const roster = openRoster(bounds)
   const trail = openTrail({ clock, wait, ledger })
@@ -114,7 +120,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     if (command.status === 'pending') command.dispatchedAt = 0
     became(command, status, reason)
     roster.release(command)
-    audit('result', command, { status, reason: reason ?? '' }, who)
+    audit('result', command, { status, reason: reason ?? '', ...answeredFor(command) }, who)
     command.closing = conclude(command, result, cause)
     roster.remember(command)
     return command.closing
@@ -150,7 +156,7 @@ export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: 
     const cmd = { ...rest, requestedBy, ...(Object.keys(payload).length === 0 ? {} : { payload }) }
     const { approval, policy, evidence } = command.cleared ?? {}
     const by = safe ? 'safe' : approval === undefined ? 'interlocks' : 'approval'
-    audit('cmd', command, { by, policy, approval, evidence }, 'gate')
+    audit('cmd', command, { by, policy, ...answeredFor(command), evidence }, 'gate')
     const gone = Promise.withResolvers<string | undefined>()
     try {
       const envelope = bus.publish(GATE, message('devices/{device}/cmd', { device }, cmd), {

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Principal } from '../bus/principal.ts'
 import type { Verdict } from '../broker/broker.ts'
 import type { Request, Result } from '../topics/core.ts'
+import type { SignedHead } from './anchor.ts'
 import type { AuditVerdict } from './verify.ts'
 import type { Safety } from './approvals/safety.ts'
 import type { Signature } from './approvals/signatures.ts'
@@ -80,6 +81,20 @@ export interface AuditNote {
   detail: Record<string, unknown>
 }
 
+/** The newest signed head that is kept outside the database. */
+export interface Anchored {
+  /** Where the heads are kept. */
+  file: string
+  /** How often one is written, when the chain has grown. */
+  everyMinutes: number
+  /** Fingerprint of the key that signs now. */
+  key: string
+  /** Left out while none was written. */
+  newest?: SignedHead
+  /** Why the file cannot be read, or its newest head does not count. */
+  wrong?: string
+}
+
 export interface Gate {
   /** Asks for something. Publishes the request as `who`, judges it, and answers as soon as it is dispatched or refused, or people are asked for their yes. */
   ask(who: Principal, device: string, request: z.output<typeof Request>, signature?: Signature): Promise<Answer>
@@ -98,6 +113,8 @@ export interface Gate {
   note(event: string, about: AuditNote): void
   /** Walks the audit chain, and holds it against the signed heads that are kept. */
   verify(): Promise<AuditVerdict>
+  /** Where the chain ends now, and where it was anchored last; no `anchored` on a gate without an anchor. */
+  head(): Promise<{ n: number; hash: string; anchored?: Anchored }>
   /** For tests and metrics: open commands now. */
   readonly open: number
   close(): Promise<void>

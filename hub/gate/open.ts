@@ -15,7 +15,8 @@ import { openAdmission } from './admission.ts'
 import { BOUNDS, type Bounds, realWait, type Wait, within } from './bounds.ts'
 import { type Command, commandOf, findCommand, listCommands, readable, viewOf, type Wish, wishOf } from './command.ts'
 import { openDesk } from './desk.ts'
-import type { Answer, Gate, Interlock } from './gate.ts'
+import { GENESIS, storedHead } from './audit.ts'
+import type { Anchored, Answer, Gate, Interlock } from './gate.ts'
 import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
 import { type DeviceLimits, limitsInterlock } from './limits.ts'
@@ -55,6 +56,8 @@ export interface GateParts {
   master?: Buffer
   /** Signed heads of the audit that are kept outside the database. */
   heads?: () => Promise<Heads>
+  /** The newest of them. */
+  anchored?: () => Promise<Anchored>
   /** ms on a clock that nobody can set. */
   steady?: () => number
   bounds?: Partial<Bounds>
@@ -298,6 +301,12 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     },
 
     verify: async () => verifyAudit(store.db, await parts.heads?.()),
+
+    async head() {
+      await within(bounds.recordMs, ledger.flush(), wait)
+      const anchored = await parts.anchored?.()
+      return { ...((await storedHead(store.db)) ?? GENESIS), ...(anchored === undefined ? {} : { anchored }) }
+    },
 
     note: (event, { who, subject, detail }) => desk.note(event, subject, who, detail),
 

@@ -6,7 +6,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { Journal } from '../journal/entry.ts'
 import type { Store } from '../store/store.ts'
-import { openAnchor } from './anchor.ts'
+import { fingerprint, newestHead, openAnchor } from './anchor.ts'
 import type { Gate } from './gate.ts'
 import { hazardMaster, headKey } from './key-files.ts'
 import { deviceLimits } from './limits.ts'
@@ -46,6 +46,7 @@ export const gatePart = async ({
   })
   const key = headKey(config.DATA_DIR)
   const usualHeads = join(config.DATA_DIR, 'audit-heads.jsonl')
+  const headsFile = () => policy.now.settings.audit.anchorFile ?? usualHeads
   const gate = await openGate({
     bus,
     store,
@@ -60,7 +61,13 @@ export const gatePart = async ({
     limits: deviceLimits(config.file.limits),
     policy,
     master: hazardMaster(config.DATA_DIR),
-    heads: () => headsIn(policy.now.settings.audit.anchorFile ?? usualHeads, key.publicKey),
+    heads: () => headsIn(headsFile(), key.publicKey),
+    anchored: async () => ({
+      file: headsFile(),
+      everyMinutes: policy.now.settings.audit.anchorMinutes,
+      key: fingerprint(key.publicKey),
+      ...(await newestHead(headsFile(), key.publicKey)),
+    }),
     steady: () => performance.now(),
     bounds: {
       ackMs: config.file.gate.ackSeconds * 1000,

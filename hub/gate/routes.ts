@@ -6,7 +6,9 @@ import type { Routes } from '../http/app.ts'
 import type { Store } from '../store/store.ts'
 import { DeviceId, Request } from '../topics/core.ts'
 import { accepted, timeOf } from './answers.ts'
+import { Asked, askedView } from './asked.ts'
 import { safetyRoutes } from './approvals/routes.ts'
+import { Signature } from './approvals/signatures.ts'
 import { detailOf } from './audit.ts'
 import type { Gate } from './gate.ts'
 
@@ -70,25 +72,24 @@ export const gateRoutes =
             '400 the payload does not fit; 403 no right, an interlock, a hazard; 404 unknown or offline; 409 busy, wrong state or id used before; 410 expired; 422 unknown intent; 503 nothing can be recorded.',
           tags: ['commands'],
           params: z.object({ id: DeviceId }),
-          body: z.strictObject({ intent, payload, correlationId, conversationId, id, reason, expiresAt }),
-          response: {
-            202: z.object({
-              commandId: z.string(),
-              status: z.enum(['pending', 'dispatched', 'awaiting_confirmation', 'duplicate']),
-              approval: z.string().optional(),
-            }),
-          },
+          body: z.strictObject({
+            intent,
+            payload,
+            correlationId,
+            conversationId,
+            id,
+            reason,
+            expiresAt,
+            safetySignature: Signature.optional().describe('Where the policy wants one'),
+          }),
+          response: { 202: Asked },
         },
       },
       async (request, reply) => {
-        const { body } = request
+        const { safetySignature, ...body } = request.body
         const wish = { ...body, correlationId: body.correlationId ?? request.correlation.slice(0, 128) }
-        const { commandId, status, approval } = accepted(await gate.ask(request.principal, request.params.id, wish))
-        return reply.code(202).send({
-          commandId,
-          status: status === 'refused' ? 'pending' : status,
-          ...(approval === undefined ? {} : { approval }),
-        })
+        const answer = accepted(await gate.ask(request.principal, request.params.id, wish, safetySignature))
+        return reply.code(202).send(askedView(answer))
       },
     )
 
@@ -219,5 +220,41 @@ export const gateRoutes =
         },
       },
       () => gate.verify(),
+    )
+
+    app.get(
+      '/api/audit/head',
+      {
+        config: { may: 'audit.read' },
+        schema: {
+          summary: 'Where the chain ends, and the newest signed head that is kept outside the database',
+          tags: ['audit'],
+          response: {
+            200: z.object({
+              n: z.number(),
+              hash: z.string(),
+              anchored: z
+                .object({
+                  file: z.string(),
+                  everyMinutes: z.number(),
+                  key: z.string().describe('Fingerprint of the key that signs'),
+                  newest: z
+                    .object({
+                      n: z.number(),
+                      hash: z.string(),
+                      at: z.string(),
+                      key: z.string(),
+                      signature: z.string(),
+                    })
+                    .optional()
+                    .describe('Left out while none was written'),
+                  wrong: z.string().optional().describe('Why the newest head does not count'),
+                })
+                .optional(),
+            }),
+          },
+        },
+      },
+      () => gate.head(),
     )
   }

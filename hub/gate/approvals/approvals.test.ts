@@ -67,7 +67,18 @@ test('two different people say yes, the first by the phrase: it goes out once, a
   expect(await gate.command(commandId)).toMatchObject({ status: 'done' })
   await gate.close()
   expect(await audited('cmd')).toMatchObject([
-    { detail: { by: 'approval', policy: expect.any(String), evidence: { presence: { here: true } } } },
+    {
+      detail: {
+        by: 'approval',
+        requestedBy: 'person:ada',
+        given: [{ by: 'person:bob' }, { by: 'person:cleo' }],
+        policy: expect.any(String),
+        evidence: { presence: { here: true } },
+      },
+    },
+  ])
+  expect(await audited('result')).toMatchObject([
+    { detail: { status: 'done', requestedBy: 'person:ada', given: [{ by: 'person:bob' }, { by: 'person:cleo' }] } },
   ])
   expect((await audited('approval.%')).map(({ event, who }) => [event, who])).toEqual([
     ['approval.asked', 'person:ada'],
@@ -234,14 +245,14 @@ test('a hub that died between the last yes and the command sends it once at its 
   const { open, sent, db } = await openShop()
   const before = await open()
   const { commandId } = await before.ask(ada, 'door', unlock)
-  const [one] = await before.safety.approvals({})
+  const { id, body } = await db.selectFrom('approvals').selectAll().executeTakeFirstOrThrow()
   await before.close()
   // As the last yes writes it; the hub got no further.
   const given = [bob, cleo].map(({ id }) => ({ by: `person:${id}`, at: '2026-03-01T08:00:01.000Z' }))
   await db
     .updateTable('approvals')
-    .set({ status: 'approved', body: JSON.stringify({ ...one, status: 'approved', given }) })
-    .where('id', '=', one?.id ?? '')
+    .set({ status: 'approved', body: JSON.stringify({ ...JSON.parse(body), status: 'approved', given }) })
+    .where('id', '=', id)
     .execute()
   const gate = await open()
   await settle()

@@ -7,7 +7,7 @@ import type { Health } from '../../health/report.ts'
 import { within } from '../bounds.ts'
 import { openBuckets } from '../buckets.ts'
 import { type ApprovalView, type OpenApproval, opened, type Question } from './approval.ts'
-import { type Listed, openRecords, type RecordsParts } from './records.ts'
+import { type Listed, listed, openRecords, type RecordsParts } from './records.ts'
 import { openVoice, type VoiceParts } from './voice.ts'
 
 export const DECISIONS = ['approve', 'deny', 'cancel'] as const
@@ -333,8 +333,14 @@ export const openBook = (parts: BookParts) => {
       all?: boolean
       limit?: number
       before?: number | undefined
-    }): Promise<Listed[]> =>
-      all ? records.list(page, (id) => open.get(id)) : [...open.values()].map(({ view }) => view),
+    }): Promise<Listed[]> => (all ? records.list(page, (id) => open.get(id)) : [...open.values()].map(listed)),
+    /** An open one, or one that has ended; undefined for one nobody asked, or whose row is not as the gate writes it. */
+    async one(id: string): Promise<Listed | undefined> {
+      const now = open.get(id)
+      if (now !== undefined) return listed(now)
+      const row = await records.row(id)
+      return row && records.withEnd(row, undefined)
+    },
     of: records.of,
     resume,
     /** After all commands of an earlier run are taken up: takes up releases, ends what no command waits for, clears what is over. */

@@ -105,6 +105,7 @@ export const openConditions = ({
           rule: takes.rule,
           presence: there.evidence,
           approve: takes.approve,
+          requesterMayApprove: takes.requesterMayApprove,
           ...(takes.hours === undefined ? {} : { hours: hoursInWords(takes.hours) }),
           ...(takes.ppe.length === 0 ? {} : { ppe: takes.ppe }),
           ...(dangerous ? { state: device.state } : {}),

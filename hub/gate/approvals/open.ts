@@ -97,7 +97,14 @@ export const openApprovals = async (parts: ApprovalsParts) => {
       })
       const found = conditions.again(command, principalOf(command.origin), approval, approvers)
       if (!found.ok) return found.no
-      command.cleared = { policy: found.cleared.policy, approval: approval.view.id, evidence: found.cleared.evidence }
+      const { id, given, evidence } = approval.view
+      const signature = evidence?.['signature']
+      command.cleared = {
+        policy: found.cleared.policy,
+        approval: id,
+        given,
+        evidence: { ...found.cleared.evidence, ...(signature === undefined ? {} : { signature }) },
+      }
       return undefined
     })
     const { commandId, status, http, reason } = answer
@@ -247,7 +254,7 @@ export const openApprovals = async (parts: ApprovalsParts) => {
         phrase: policy.now.settings.phrase,
       },
       policy: policy.now.version,
-      evidence: { policy: policy.now.version, stop: held, approve: roles },
+      evidence: { policy: policy.now.version, stop: held, approve: roles, requesterMayApprove: true },
       signed: false,
       expiresAt: clock.now() + policy.now.settings.approvalSeconds * 1000,
     })

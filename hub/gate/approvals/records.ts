@@ -11,7 +11,20 @@ import { type ApprovalView, approvalFrom, type OpenApproval, rowOf } from './app
 const KEEP_MS = 90 * 86_400_000
 const MOST_LISTED = 500
 
-export type Listed = ApprovalView & { decidedAt?: string; decidedBy?: string; why?: string }
+/** As pages get it. */
+export type Listed = ApprovalView & {
+  /** Whether whoever asked may be one of those who say yes. */
+  requesterMayApprove: boolean
+  decidedAt?: string
+  decidedBy?: string
+  why?: string
+}
+
+/** One that is open. */
+export const listed = ({ view, asked }: OpenApproval): Listed => ({
+  ...view,
+  requesterMayApprove: asked.requesterMayApprove,
+})
 
 export interface RecordsParts {
   db: Kysely<Tables>
@@ -50,6 +63,13 @@ export const openRecords = ({ db, clock, health, wait, recordMs }: RecordsParts)
     }
   }
 
+  /** With how it ended; nothing when the row is not as the gate writes it. */
+  const withEnd = (row: ApprovalsTable, now: OpenApproval | undefined): Listed | undefined => {
+    const approval = now ?? readable(row)
+    const decided = { decidedAt: iso(Number(row.decided_at)), decidedBy: row.decided_by, why: row.why }
+    return approval && { ...listed(approval), ...(Number(row.decided_at) > 0 ? decided : {}) }
+  }
+
   const decide = (view: ApprovalView, why: string, by: string): Promise<unknown> =>
     db
       .updateTable('approvals')
@@ -65,6 +85,7 @@ export const openRecords = ({ db, clock, health, wait, recordMs }: RecordsParts)
 
   return {
     readable,
+    withEnd,
     /** A new one. One that is written too late is cancelled in the table: nobody was asked. */
     async add(approval: OpenApproval): Promise<boolean> {
       const adding = db.insertInto('approvals').values(rowOf(approval)).execute()
@@ -117,12 +138,7 @@ export const openRecords = ({ db, clock, health, wait, recordMs }: RecordsParts)
         .orderBy('id')
         .limit(Math.min(limit, MOST_LISTED))
       if (before !== undefined) query = query.where('requested_at', '<', before)
-      return (await query.execute()).flatMap((row) => {
-        const view = (now(row.id) ?? readable(row))?.view
-        if (view === undefined) return []
-        const decided = { decidedAt: iso(Number(row.decided_at)), decidedBy: row.decided_by, why: row.why }
-        return [{ ...view, ...(Number(row.decided_at) > 0 ? decided : {}) }]
-      })
+      return (await query.execute()).flatMap((row) => withEnd(row, now(row.id)) ?? [])
     },
     async prune(): Promise<void> {
       await db

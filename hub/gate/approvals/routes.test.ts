@@ -56,7 +56,18 @@ eachStore('approvals over HTTP', (openStore) => {
     })
     const list = (await call('ada', 'GET', '/api/approvals')).body?.['items'] as { id: string; digest: string }[]
     expect(list).toMatchObject([
-      { id: asked.body?.['approval'], reason: 'parcel', phrase: PHRASE, needed: 2, given: [] },
+      {
+        id: asked.body?.['approval'],
+        reason: 'parcel',
+        phrase: PHRASE,
+        needed: 2,
+        given: [],
+        requesterMayApprove: false,
+      },
+    ])
+    expect(asked.body?.['hazardEventId']).toBe(asked.body?.['approval'])
+    expect(shop.bus.said('safety/events/{event}', { event: String(asked.body?.['hazardEventId']) })).toMatchObject([
+      { payload: { type: 'approval.asked', by: 'person:ada' } },
     ])
     const { id, digest } = list[0] ?? { id: '', digest: '' }
     const yes = { id, digest, decision: 'approve', phrase: PHRASE }
@@ -92,6 +103,16 @@ eachStore('approvals over HTTP', (openStore) => {
     expect((await again('ada', 'GET', '/api/approvals?all=1')).body).toMatchObject({
       items: [{ id, status: 'approved', decidedBy: 'person:cleo', decidedAt: expect.any(String) }],
     })
+    expect(await again('ada', 'GET', `/api/approvals/${id}`)).toMatchObject({
+      status: 200,
+      body: { id, status: 'approved', decidedBy: 'person:cleo', requesterMayApprove: false },
+    })
+    expect((await again('ada', 'GET', '/api/approvals/made-up')).status).toBe(404)
+    expect((await again('ada', 'GET', '/api/audit/head')).status).toBe(403)
+    expect(await again('bob', 'GET', '/api/audit/head')).toMatchObject({
+      status: 200,
+      body: { n: expect.any(Number), hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    })
     await gate.commands({})
     const events = (await again('ada', 'GET', '/api/safety/events?limit=50')).body?.['items'] as {
       type: string
@@ -100,10 +121,17 @@ eachStore('approvals over HTTP', (openStore) => {
     expect(events.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['approval.asked', 'approval.given', 'approval.refused', 'approval.approved']),
     )
+    expect(events.find(({ type }) => type === 'approval.asked')).toMatchObject({ hazardEventId: id })
     expect((await again('bob', 'GET', '/api/audit?event=approval.*&who=person:bob')).body?.['items']).toHaveLength(4)
 
     const second = await again('ada', 'POST', '/api/device/door/command', { intent: 'lock.unlock' })
-    expect(second).toMatchObject({ status: 202, body: { status: 'awaiting_confirmation' } })
+    expect(second).toMatchObject({
+      status: 202,
+      body: { status: 'awaiting_confirmation', hazardEventId: second.body?.['approval'] },
+    })
+    expect(await again('ada', 'GET', `/api/approvals/${String(second.body?.['approval'])}`)).toMatchObject({
+      body: { status: 'pending' },
+    })
     expect((await again('bob', 'POST', '/api/safety/hazards/cancel', { id: second.body?.['approval'] })).status).toBe(
       403,
     )

@@ -1,9 +1,11 @@
 // Routes of approvals: asking for what may hurt somebody, the answers of people, the release after a stop, signing keys, what happened.
 import { z } from 'zod'
 import { iso } from '../../clock.ts'
+import { Missing } from '../../errors.ts'
 import type { Routes } from '../../http/app.ts'
 import { Approval, DeviceId, Request } from '../../topics/core.ts'
 import { accepted, timeOf } from '../answers.ts'
+import { Asked, askedView } from '../asked.ts'
 import { detailOf } from '../audit.ts'
 import type { GateRoutesParts } from '../routes.ts'
 import { DECISIONS } from './book.ts'
@@ -12,6 +14,7 @@ import { ALGORITHMS, Signature } from './signatures.ts'
 const { intent, payload, correlationId, id, reason, expiresAt, conversationId } = Request.shape
 
 const Listed = Approval.extend({
+  requesterMayApprove: z.boolean().describe('Whether whoever asked may be one of those who say yes'),
   decidedAt: z.string().optional(),
   decidedBy: z.string().optional(),
   why: z.string().optional(),
@@ -39,6 +42,7 @@ const Event = z.object({
   device: z.string(),
   intent: z.string(),
   detail: z.record(z.string(), z.unknown()),
+  hazardEventId: z.string().optional().describe('The approval it belongs to'),
 })
 
 /** Events of the audit that people should know of, as prefixes. */
@@ -80,8 +84,7 @@ export const safetyRoutes =
         config: { may: 'devices.request' },
         schema: {
           summary: 'Ask for something that may hurt somebody, with a signature where the policy wants one',
-          description:
-            'The same as POST /api/device/:id/command, and the only way to send a signature. 202 awaiting_confirmation names the approval.',
+          description: 'The same as POST /api/device/:id/command. 202 awaiting_confirmation names the approval.',
           tags: ['safety'],
           body: z.strictObject({
             device: DeviceId,
@@ -94,24 +97,13 @@ export const safetyRoutes =
             expiresAt,
             signature: Signature.optional(),
           }),
-          response: {
-            202: z.object({
-              commandId: z.string(),
-              status: z.enum(['pending', 'dispatched', 'awaiting_confirmation', 'duplicate']),
-              approval: z.string().optional(),
-            }),
-          },
+          response: { 202: Asked },
         },
       },
       async (request, reply) => {
         const { device, signature, ...body } = request.body
         const wish = { ...body, correlationId: body.correlationId ?? request.correlation.slice(0, 128) }
-        const { commandId, status, approval } = accepted(await gate.ask(request.principal, device, wish, signature))
-        return reply.code(202).send({
-          commandId,
-          status: status === 'refused' ? 'pending' : status,
-          ...(approval === undefined ? {} : { approval }),
-        })
+        return reply.code(202).send(askedView(accepted(await gate.ask(request.principal, device, wish, signature))))
       },
     )
 
@@ -191,6 +183,26 @@ export const safetyRoutes =
     )
 
     app.get(
+      '/api/approvals/:id',
+      {
+        config: { may: 'devices.read' },
+        schema: {
+          summary: 'One approval, open or ended',
+          tags: ['safety'],
+          params: z.object({ id: z.string().min(1).max(128) }),
+          response: { 200: Listed },
+        },
+      },
+      async (request) => {
+        const { id } = request.params
+        const found = await gate.safety.approval(id)
+        if (found === undefined)
+          throw new Missing(`This hub has no approval '${id}'. GET /api/approvals lists the open ones.`)
+        return found
+      },
+    )
+
+    app.get(
       '/api/safety/events',
       {
         config: { may: 'devices.read' },
@@ -220,16 +232,21 @@ export const safetyRoutes =
         if (since !== undefined) query = query.where('at', '>=', since)
         if (before !== undefined) query = query.where('n', '<', before)
         return {
-          items: (await query.execute()).map(({ n, at, event, who, subject, device, intent, detail }) => ({
-            id: Number(n),
-            at: iso(Number(at)),
-            type: event,
-            by: who,
-            subject,
-            device,
-            intent,
-            detail: detailOf(detail),
-          })),
+          items: (await query.execute()).map(({ n, at, event, who, subject, device, intent, detail: text }) => {
+            const detail = detailOf(text)
+            const { approval } = detail
+            return {
+              id: Number(n),
+              at: iso(Number(at)),
+              type: event,
+              by: who,
+              subject,
+              device,
+              intent,
+              detail,
+              ...(typeof approval === 'string' ? { hazardEventId: approval } : {}),
+            }
+          }),
         }
       },
     )

@@ -8,9 +8,8 @@ import type { ApprovalView } from './approval.ts'
 import type { Answered, Decision } from './book.ts'
 import type { Latched } from './latch.ts'
 import type { Approvals } from './open.ts'
+import type { Listed } from './records.ts'
 import type { Algorithm, SigningKey } from './signatures.ts'
-
-export type ListedApproval = ApprovalView & { decidedAt?: string; decidedBy?: string; why?: string }
 
 export interface Safety {
   status(): {
@@ -19,7 +18,9 @@ export interface Safety {
     approvals: number
   }
   /** Open ones, or with `all` every one, newest first; `before` in ms since 1970. */
-  approvals(query: { all?: boolean; limit?: number; before?: number | undefined }): Promise<ListedApproval[]>
+  approvals(query: { all?: boolean; limit?: number; before?: number | undefined }): Promise<Listed[]>
+  /** Open or ended; undefined for one nobody asked. */
+  approval(id: string): Promise<Listed | undefined>
   /** Throws why an answer does not count: Forbidden, NOT_FOUND, CONFLICT (another digest), GONE (ended). */
   answer(who: Principal, decision: Decision): Promise<Answered>
   /** The requester takes the question back. */
@@ -65,6 +66,7 @@ export const safetyOf = ({
       approvals: book.open,
     }),
     approvals: (query) => book.list(query),
+    approval: (id) => book.one(id),
     answer: (who, decision) => approvals.answer(who, decision),
     takeBack: (who, id) => book.takeBack(who, id),
     resume: (who, reason) => approvals.resume(who, reason),

@@ -1,5 +1,4 @@
-// How an approval is told of: retained on its topic until it ends, and each step as a safety event.
-import { randomUUID } from 'node:crypto'
+// How an approval is told of: retained on its topic until it ends, and each step as a safety event under its id.
 import type { Bus } from '../../bus/bus.ts'
 import { GATE } from '../../bus/principal.ts'
 import { type Clock, iso } from '../../clock.ts'
@@ -46,7 +45,7 @@ export const openVoice = ({ bus, clock, health, prefix }: VoiceParts) => {
       const about = { approval: id, commandId, device, intent, hazard, effect, needed, given: given.length, expiresAt }
       try {
         const event = { type, at: iso(clock.now()), by, ...about, ...more }
-        bus.publish(GATE, message('safety/events/{event}', { event: randomUUID() }, event), { correlation: commandId })
+        bus.publish(GATE, message('safety/events/{event}', { event: id }, event), { correlation: commandId })
       } catch (error) {
         trouble('ApprovalUnannounced', `${type} of ${id} could not be published: ${reasonOf(error)}`)
       }
