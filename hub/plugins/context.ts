@@ -13,6 +13,8 @@ export interface World {
   capabilities: (plugin: Pick<Plugin, 'id' | 'native'>) => Capabilities
   /** Topic prefix without the slash at its end. */
   prefix: string
+  /** OFFLINE_MODE. */
+  offline: boolean
   clock: Pick<Clock, 'now'>
   log: Log
   health: Health
@@ -39,10 +41,11 @@ export const contextOf = (
   plugin: Plugin,
   config: unknown,
   settle: (work: Promise<unknown>) => void,
-  { bus, capabilities, prefix, clock, log, health }: World,
+  { bus, capabilities, prefix, offline, clock, log, health }: World,
 ): Context<unknown, Topic, Capability> => ({
   config,
   prefix,
+  offline,
   settle,
   use: granted(plugin, capabilities(plugin)),
   log: log.of(partOf(plugin.id)),

@@ -74,6 +74,7 @@ const world = () => {
       memory: { get: none, set: none, remove: none, keys: none },
     }),
     prefix: 'jarvis',
+    offline: true,
     clock: { now: () => Date.now() },
     log: quiet,
     health,

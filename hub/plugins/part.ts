@@ -59,6 +59,7 @@ export const pluginsPart = ({
     bus,
     gate,
     prefix: config.TOPIC_PREFIX,
+    offline: config.OFFLINE_MODE,
     clock,
     log,
     health,

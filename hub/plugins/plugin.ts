@@ -107,6 +107,8 @@ export interface Context<Config, In extends Topic, Needs extends Capability> {
   from: <T extends In>(topic: T, options?: FromOptions<T>) => Observable<Heard<T>>
   /** Topic prefix without the slash at its end, for native MQTT clients. */
   prefix: string
+  /** OFFLINE_MODE: while it is on, nothing the plugin calls may lie outside the site. */
+  offline: boolean
   use: Pick<Capabilities, Needs>
   log: Log
   health(word: HealthWord, what?: string): void

@@ -237,6 +237,7 @@ export const world = (peers: Record<string, CredentialRecord>, config: object = 
         .start({
           config: plugin.config.parse(config),
           prefix: 'jarvis',
+          offline: true,
           // Only one topic is in `handles`.
           from: () => cmds.asObservable() as never,
           use: {

@@ -85,6 +85,7 @@ describe.skipIf(NO_MOSQUITTO !== undefined)(
         .start({
           config: plugin.config.parse({}),
           prefix: PREFIX,
+          offline: true,
           from: () => {
             throw new Error('it reads nothing')
           },

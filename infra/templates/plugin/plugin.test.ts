@@ -22,6 +22,7 @@ beforeEach(async () => {
       // The plugin reads this one topic.
       from: (() => commands) as never,
       prefix: 'jarvis',
+      offline: true,
       use: {},
       log: quiet,
       health: (word) => health.push(word),
