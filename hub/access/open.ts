@@ -72,6 +72,7 @@ export const openAccess = async (parts: AccessParts): Promise<Access> => {
     ownerOf,
     pluginTopics: parts.pluginTopics ?? (() => NOBODY),
     nativeCommands: parts.nativeCommands,
+    granted: () => credentials.list(),
   })
   const credentials = await openCredentials(store, clock, topics.grantProblem)
   const apiKeys = await openApiKeys(store, clock)

@@ -33,6 +33,10 @@ const rights = openTopicRights({
         }
       : { publishes: ['jarvis/devices/+/request'], handles: [] },
   nativeCommands: isNativeCommand,
+  granted: () => [
+    { device: 'plugcard', topics: ['cmnd/taken/#', 'cmnd/wide/#', 'stat/taken/#'] },
+    { device: 'bridge', topics: ['cmnd/plug/#', 'zigbee2mqtt/#'] },
+  ],
 })
 
 const device = (id: string, ...granted: string[]): Principal => ({
@@ -155,6 +159,8 @@ describe('granted filters', () => {
     'jarvis/shop/+/note',
     'jarvis/hub/#',
     'jarvis/own/#',
+    'cmnd/plug/#',
+    'stat/plug/#',
   )
 
   test.each([
@@ -169,6 +175,10 @@ describe('granted filters', () => {
     ['jarvis/hub/health', false],
     ['jarvis/hub/unheard-of', false],
     ['jarvis/own/thing', true],
+    ['stat/plug/RESULT', true],
+    ['cmnd/plug/POWER', false],
+    ['cmnd/plug', false],
+    ['cmnd/plug/x/y', false],
   ])('publish %s: %s', (topic, expected) => expect(publishes(bridge, topic)).toBe(expected))
 
   test.each([
@@ -178,6 +188,11 @@ describe('granted filters', () => {
     ['jarvis/devices/+/cmd', false],
     ['jarvis/devices/#', false],
     ['zigbee2mqtt2/#', false],
+    ['cmnd/plug/#', true],
+    ['cmnd/plug/POWER', true],
+    ['cmnd/plug2/POWER', false],
+    ['cmnd/+/POWER', false],
+    ['cmnd/#', false],
     ['#', false],
   ])('subscribe to %s: %s', (filter, expected) => expect(subscribes(bridge, filter)).toBe(expected))
 
@@ -196,10 +211,31 @@ describe('granted filters', () => {
     ['jarvis/devices/lamp/#', 'commands or results'],
     ['jarvis/devices/lamp/+', 'commands or results'],
     ['jarvis/devices/+/result', 'commands or results'],
-    ['zigbee2mqtt/lamp/set', 'past the gate'],
-    ['zigbee2mqtt/kitchen/lamp/left/set', 'past the gate'],
-    ['zigbee2mqtt/+/set', 'past the gate'],
-    ['cmnd/#', 'past the gate'],
+    ['cmnd/plug/#', undefined],
+    ['cmnd/plug/+', undefined],
+    ['cmnd/plug/POWER', undefined],
+    ['plug/cmnd/#', undefined],
+    ['home/cmnd/plug/#', undefined],
+    ['zigbee2mqtt/kitchen/lamp/left/set', undefined],
+    ['zigbee2mqtt/+/set', 'of several devices'],
+    ['cmnd/#', 'of several devices'],
+    ['cmnd/+', 'of several devices'],
+    ['cmnd/+/#', 'of several devices'],
+    ['cmnd/+/POWER', 'of several devices'],
+    ['cmnd//#', 'of several devices'],
+    ['cmnd', 'of several devices'],
+    ['cmnd/cmnd/#', 'of several devices'],
+    ['cmnd/tasmotas/#', 'of several devices'],
+    ['cmnd/tasmotas/POWER', 'of several devices'],
+    ['shellies/command', 'of several devices'],
+    ['frigate/restart', 'of several devices'],
+    ['uagv/+/+/+/order', 'of several devices'],
+    ['cmnd/taken/#', "by the credential 'plugcard' already"],
+    ['cmnd/taken/POWER', "by the credential 'plugcard' already"],
+    ['cmnd/taken', "by the credential 'plugcard' already"],
+    ['cmnd/wide/plug/#', "by the credential 'plugcard' already"],
+    ['cmnd/taken2/#', undefined],
+    ['stat/taken/#', undefined],
     ['zigbee2mqtt/#', undefined],
     ['wled/#', undefined],
     ['stat/lamp/POWER', undefined],

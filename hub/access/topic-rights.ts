@@ -1,7 +1,7 @@
 // Who may publish, subscribe to and read which topic: the policy table applied to MQTT, by containment.
 import { type Verdict, YES, no } from '../broker/broker.ts'
 import { originOf, type Principal, ROLES } from '../bus/principal.ts'
-import { nativeCommands as commandFilters } from '../topics/native.ts'
+import { nativeCommands as commandFilters, nativeRoots, nativeVerbs } from '../topics/native.ts'
 import type { PluginTopics } from '../plugins/rights.ts'
 import type { TopicTable } from '../topics/table.ts'
 import { contains, isFilter, isTopic, matcher, overlaps } from '../bus/filters.ts'
@@ -16,6 +16,8 @@ export interface TopicParts {
   pluginTopics: (id: string) => PluginTopics
   /** Whether a full topic makes something happen in another convention (`zigbee2mqtt/lamp/set`). */
   nativeCommands: (topic: string) => boolean
+  /** What was granted so far; without it nothing was. */
+  granted?: () => Iterable<{ device: string; topics: readonly string[] }>
 }
 
 export interface TopicRights {
@@ -35,9 +37,29 @@ interface Rule {
 const MAX_GRANT = 256
 const REMEMBERED = 2000
 
+/** Levels that say what is meant, or of which convention: they name no device. */
+const NAMELESS = new Set([...nativeVerbs, ...nativeRoots, ''])
+/** Group topics that every Tasmota hears unless it is told otherwise. */
+const GROUPS = new Set(['tasmotas', 'sonoffs'])
+
+/** Whether a filter of commands is for one device: a fixed level names it, and no wildcard stands but at the end. */
+const isForOne = (filter: string): boolean => {
+  const levels = filter.split('/')
+  const fixed = levels.at(-1) === '#' || levels.at(-1) === '+' ? levels.slice(0, -1) : levels
+  return (
+    !fixed.includes('+') && !fixed.some((level) => GROUPS.has(level)) && fixed.some((level) => !NAMELESS.has(level))
+  )
+}
+
 const lists = (topic: string): Verdict => no(`nothing gives the right to ${topic}`)
 
-export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }: TopicParts): TopicRights => {
+export const openTopicRights = ({
+  table,
+  ownerOf,
+  pluginTopics,
+  nativeCommands,
+  granted = () => [],
+}: TopicParts): TopicRights => {
   const full = (rest: string) => `${table.prefix}/${rest}`
   const rules = new Map<string, Rule>()
   /** Filters are split once; the granted ones are many, so the memory is bounded. */
@@ -190,8 +212,17 @@ export const openTopicRights = ({ table, ownerOf, pluginTopics, nativeCommands }
       const names = isTopic(filter)
         ? nativeCommands(filter)
         : commandFilters.some((command) => contains(command, filter))
+      // Commands may be granted to be heard, by the one device they are for; publishing them is refused all the same.
       if (names) {
-        return 'makes something happen past the gate: name the topics that say what is, and ask the device by its request topic'
+        if (!isForOne(filter)) {
+          return 'reaches the commands of several devices: name one, such as cmnd/plug/#. It may hear them; only the answer to a command of the gate is published there'
+        }
+        const other = [...granted()].find(
+          (one) => one.device !== device && one.topics.some((topic) => overlaps(topic, filter)),
+        )
+        if (other !== undefined) {
+          return `is heard by the credential '${other.device}' already, and commands are for one device: revoke or narrow that one first`
+        }
       }
       if (commands.some((reserved) => overlaps(filter, reserved))) {
         return 'reaches commands or results of other devices: name what it needs, such as one device and one topic'

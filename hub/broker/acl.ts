@@ -1,7 +1,7 @@
 // The access rules of a Mosquitto that carries the hub's messages: only the hub writes commands and results, each device only its own topics.
 import { reservedRoots } from '../access/policy.ts'
-import { contains, overlaps } from '../bus/filters.ts'
-import { nativeCommands } from '../topics/native.ts'
+import { contains, isTopic, overlaps } from '../bus/filters.ts'
+import { isNativeCommand, nativeCommands } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 
 export interface AclParts {
@@ -13,6 +13,15 @@ export interface AclParts {
 
 /** Owners of rows that a granted filter may write. */
 const GRANTABLE = new Set(['requester', 'granted'])
+/** What Zigbee2MQTT says. It hears its commands beside these in the same branch, and Mosquitto has no rule "all but those". */
+const ZIGBEE_FACTS: readonly string[] = [
+  'zigbee2mqtt/+',
+  'zigbee2mqtt/+/availability',
+  ...['state', 'info', 'devices', 'groups', 'event', 'logging', 'definitions', 'extensions', 'health'].map(
+    (leaf) => `zigbee2mqtt/bridge/${leaf}`,
+  ),
+  'zigbee2mqtt/bridge/response/#',
+]
 /** A filter is a line of its own in the file: what would break it is left out. */
 // eslint-disable-next-line no-control-regex
 const UNFIT = /[\u0000-\u001f\u007f-\u009f]|^\s|\s$/
@@ -37,18 +46,33 @@ export const mosquittoAcl = ({ hubUser, table, credentials }: AclParts): string 
     for (const [key, { by }] of table.rows) {
       if (by === 'owner') lines.push(`topic write ${table.filterOf(key, { device })}`)
     }
-    for (const filter of topics) lines.push(...granted(filter, table))
+    for (const filter of topics) lines.push(...granted(filter, topics, table))
   }
   return `${lines.join('\n')}\n`
 }
 
-/** What a granted filter comes to. Reading it is always part of it. */
-const granted = (filter: string, table: AclParts['table']): string[] => {
+/** Whether a filter reaches nothing but native commands. */
+const isCommand = (filter: string): boolean => nativeCommands.some((command) => contains(command, filter))
+
+/** What a granted filter comes to. Reading it is always part of it; writing commands never is. */
+const granted = (filter: string, all: readonly string[], table: AclParts['table']): string[] => {
   if (UNFIT.test(filter)) return [`# left out, it does not fit into this file: ${JSON.stringify(filter)}`]
   const head = `${table.prefix}/`
   if (!overlaps(`${head}#`, filter)) {
+    if (isCommand(filter) || (isTopic(filter) && isNativeCommand(filter))) return [`topic read ${filter}`]
     const commands = nativeCommands.filter((command) => overlaps(command, filter))
-    // Mosquitto's deny takes reading away as well; a device has no need to read commands for others.
+    if (filter === 'zigbee2mqtt/#') {
+      const why = '# Devices whose name holds a slash are not written out: grant zigbee2mqtt/<group>/+ for them.'
+      return [`topic read ${filter}`, why, ...ZIGBEE_FACTS.map((fact) => `topic write ${fact}`)]
+    }
+    // Mosquitto's deny takes reading away as well, and comes before every other rule of the user.
+    const heard = all.find((other) => isCommand(other) && commands.some((command) => overlaps(command, other)))
+    if (heard !== undefined) {
+      return [
+        `topic read ${filter}`,
+        `# not written out: ${filter} reaches ${heard}, which is to be heard; grant what it says in narrower filters`,
+      ]
+    }
     return [...commands.map((command) => `topic deny ${command}`), `topic readwrite ${filter}`]
   }
   const lines = [`topic read ${filter}`]

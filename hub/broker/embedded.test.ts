@@ -89,6 +89,35 @@ for (const protocolVersion of [4, 5] as const) {
     expect(wild.connected).toBe(true)
   })
 
+  test(`an empty message on a command topic of its own reaches nobody, and the device stays, MQTT ${protocolVersion}`, async () => {
+    await using hub = await openTestBroker()
+    const wild = await hub.client('wild', { protocolVersion })
+    const heard = heardBy(wild)
+    await wild.subscribeAsync('jarvis/#')
+    const dust = await hub.client('dust', { protocolVersion })
+    dust.publish('jarvis/devices/dust/cmd', '', { qos: 0 })
+    await dust.publishAsync('jarvis/devices/dust/event', 'still here', { qos: 1 })
+    await until('the event', () => heard.length > 0)
+    expect(heard).toEqual(['jarvis/devices/dust/event still here'])
+    expect(hub.intake.accepted.map(({ topic }) => topic)).toEqual(['jarvis/devices/dust/event'])
+    expect(hub.broker.counters().refusedPublishes).toBe(1)
+    const others: [string, string, object][] = [
+      ['jarvis/devices/lamp/cmd', '', { qos: 0 }],
+      ['jarvis/devices/dust/cmd', 'x', { qos: 0 }],
+      ['jarvis/devices/dust/cmd', '', { qos: 1 }],
+      ['jarvis/devices/dust/cmd', '', { qos: 0, retain: true }],
+    ]
+    for (const [n, [topic, payload, how]] of others.entries()) {
+      const raw = await hub.client('dust', { protocolVersion, clientId: 'dust-2' })
+      const closed = new Promise<void>((resolve) => raw.once('close', () => resolve()))
+      raw.publish(topic, payload, how, () => {})
+      await until(`refusal ${n + 2}`, () => hub.broker.counters().refusedPublishes === n + 2)
+      if (!v5) await within(3000, `the end after ${topic}`, closed)
+      await raw.endAsync(true)
+    }
+    expect(hub.intake.accepted).toHaveLength(1)
+  })
+
   test(`a filter wider than the rights is not granted, MQTT ${protocolVersion}`, async () => {
     await using hub = await openTestBroker()
     const dust = await hub.client('dust', { protocolVersion })

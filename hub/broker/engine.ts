@@ -48,10 +48,12 @@ export interface Packet {
   messageExpiry?: number
   properties?: { correlationData?: Buffer; [name: string]: unknown }
   envelope?: Envelope
+  /** It was refused and is delivered to nobody, but its sender stays connected. */
+  isVoid?: boolean
 }
 
 /** A will as it lies in the store; `origin` says whose it is when its client is gone. */
-export type Will = Omit<Packet, 'cmd' | 'envelope'> & { origin?: string }
+export type Will = Omit<Packet, 'cmd' | 'envelope' | 'isVoid'> & { origin?: string }
 
 /** Bytes read and not parsed yet. */
 export interface ByteList {

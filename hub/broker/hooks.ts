@@ -136,6 +136,10 @@ export const openHooks = (parts: HookParts): Hooks => {
       const verdict = left ? YES : mayPublish(link?.peer?.principal, packet.topic)
       if (verdict.ok) return done()
       counts.refusedPublishes++
+      if (isEmptyOnOwn(link, packet)) {
+        packet.isVoid = true
+        return done()
+      }
       const origin = link?.peer?.origin ?? ''
       warn('mqtt-publish-refused', origin, {
         origin,
@@ -171,6 +175,7 @@ export const openHooks = (parts: HookParts): Hooks => {
 
     authorizeForward(link, packet) {
       const { peer } = link
+      if (packet.isVoid === true) return null
       if (peer?.principal === undefined || !mayRead(peer, peer.principal, packet.topic)) return null
       const unsent = link.conn.writableLength
       if (unsent > limits.unsentSoft) {
@@ -190,6 +195,11 @@ export const openHooks = (parts: HookParts): Hooks => {
     },
 
     accept(packet, original, link, committed) {
+      if (original.isVoid === true) {
+        packet.isVoid = true
+        committed()
+        return undefined
+      }
       if (original.envelope !== undefined) {
         packet.envelope = original.envelope
         committed()
@@ -202,6 +212,17 @@ export const openHooks = (parts: HookParts): Hooks => {
       counts.received++
       return take(packet, original, link, committed)
     },
+  }
+
+  /**
+   * An empty QoS 0 message of a device on a topic that it hears itself. Every Tasmota says one on its command topic when it
+   * connects (`cmnd/plug/POWER`). MQTT 3.1.1 knows no answer but to pass over it or to end the connection [MQTT-3.3.5-2],
+   * and ending it would keep such a device out for ever.
+   */
+  function isEmptyOnOwn(link: Link | null, packet: Packet | Will): packet is Packet {
+    const peer = link?.peer
+    if (!('cmd' in packet) || packet.qos > 0 || packet.retain || packet.payload.length > 0) return false
+    return peer?.principal?.kind === 'device' && mayRead(peer, peer.principal, packet.topic)
   }
 
   /** Whose will it is that an earlier run left in the store; '' when nobody knows. */
