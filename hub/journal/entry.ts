@@ -1,5 +1,6 @@
 // What the journal keeps: messages as they came, and notes of what the hub itself did.
 import type { Envelope } from '../bus/envelope.ts'
+import type { Series } from './series/open.ts'
 
 /** `message`: travelled through the hub. `retained`: part of the snapshot a segment begins with. `note`: a record of the hub's own, its topic `!kind`. */
 export const KINDS = ['message', 'retained', 'note'] as const
@@ -72,5 +73,7 @@ export interface Journal {
     refused?: number
     broken?: string
   }
+  /** What charts are drawn from, where it is kept. */
+  readonly series?: Pick<Series, 'past' | 'now'>
   close(): Promise<void>
 }

@@ -9,6 +9,8 @@ import { openReading, type Reading } from './reading.ts'
 import { kindsOf, MOST_ENTRIES, type Stretch, wanted } from './scan.ts'
 import { openSegments, type Segment } from './segments.ts'
 import { openSequence, type Sequence } from './sequence.ts'
+import { openSeries, type Series, type SeriesOptions } from './series/open.ts'
+import type { SegmentEnd } from './series/walk.ts'
 import { Writer } from './writer.ts'
 
 export interface JournalOptions {
@@ -29,6 +31,8 @@ export interface JournalOptions {
   /** How long to wait before trying a broken disk again. Default 2,000 ms. */
   healMs?: number
   disk?: Disk
+  /** Values of devices are rolled up for charts; not without this. */
+  series?: SeriesOptions
 }
 
 /** Opens the journal in `dir`, which is made when missing. Throws Fatal when the folder cannot be used or was written by a newer version. */
@@ -67,6 +71,7 @@ export const openJournal = async (dir: string, options: JournalOptions): Promise
     options.clock,
     onDamaged,
     opened.truncatedBytes,
+    options.series,
   )
 }
 
@@ -96,6 +101,7 @@ class SegmentJournal implements Journal {
   readonly #onDamaged: (sentence: string) => void
   readonly #truncatedBytes: number
   readonly #known = new Set<string>()
+  readonly series?: Series
 
   constructor(
     segments: Segment[],
@@ -105,6 +111,7 @@ class SegmentJournal implements Journal {
     clock: { stamp(): number },
     onDamaged: (sentence: string) => void,
     truncatedBytes: number,
+    series: SeriesOptions | undefined,
   ) {
     this.#segments = segments
     this.#writer = writer
@@ -115,6 +122,7 @@ class SegmentJournal implements Journal {
     this.#truncatedBytes = truncatedBytes
     this.lastSeq = segments.at(-1)?.lastSeq ?? 0
     this.lastAt = segments.at(-1)?.lastAt ?? 0
+    if (series !== undefined) this.series = openSeries(() => this.#ends(), series)
   }
 
   reserve(): number {
@@ -221,9 +229,15 @@ class SegmentJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    await this.series?.close()
     await this.#writer.close()
     await this.#sequence.close()
     await this.#reading.close()
+  }
+
+  /** The segments as far as they are acknowledged: what lies beyond may yet be taken back. */
+  #ends(): SegmentEnd[] {
+    return this.#segments.map(({ path, firstSeq, salt, size }) => ({ path, firstSeq, salt, size }))
   }
 
   #bytes(): number {

@@ -11,6 +11,13 @@ export const journalPart = async ({ config, clock, health, ready, later }: Base)
     durability: config.DURABILITY,
     clock,
     snapshot: () => later.bus?.snapshot() ?? [],
+    series: {
+      file: join(config.DATA_DIR, 'series.sqlite'),
+      prefix: config.TOPIC_PREFIX,
+      clock,
+      tell: (type, message) =>
+        health.report({ source: 'journal', type, severity: 'warning', category: 'resource', message }),
+    },
     ...wordsOf(health),
   })
   later.journal = journal

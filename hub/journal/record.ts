@@ -244,6 +244,27 @@ export const stampAt = (bytes: Buffer, at: number): number => bytes.readDoubleLE
 export const topicAt = (bytes: Buffer, at: number): string =>
   bytes.toString('utf8', at + ENTRY_BYTES, at + ENTRY_BYTES + bytes.readUInt16LE(at + 6))
 
+/** Whether the topic of the entry at `at` begins with these bytes, without decoding it. */
+export const topicBegins = (bytes: Buffer, at: number, begin: Buffer): boolean => {
+  const from = at + ENTRY_BYTES
+  return (
+    bytes.readUInt16LE(at + 6) >= begin.length && bytes.compare(begin, 0, begin.length, from, from + begin.length) === 0
+  )
+}
+
+/** The payload of the entry at `at`, without decoding the rest. Shares the memory of `bytes`. */
+export const payloadAt = (bytes: Buffer, at: number): Buffer => {
+  const end = endOf(bytes, at)
+  for (let field = at + ENTRY_BYTES + bytes.readUInt16LE(at + 6); field + FIELD_BYTES <= end;) {
+    const from = field + FIELD_BYTES
+    const to = from + bytes.readUInt32LE(field + 1)
+    if (to > end) break
+    if (bytes[field] === PAYLOAD) return bytes.subarray(from, to)
+    field = to
+  }
+  return NOTHING
+}
+
 const QOS = [0, 1, 2] as const
 
 /** Decodes the entry at `at`; undefined when it is of a kind this version does not know. Its payload shares the memory of `bytes`. */

@@ -6,6 +6,7 @@ import type { Routes } from '../http/app.ts'
 import type { Entry, Journal, Query } from './entry.ts'
 import { isFilter, matches } from '../bus/filters.ts'
 import { isShallow } from '../topics/depth.ts'
+import { seriesRoutes } from './series/routes.ts'
 
 /** An entry as the API shows it. */
 export const JournalItem = z.object({
@@ -45,8 +46,10 @@ const PageOfItems = Items.extend({
 
 /** Routes to read the journal. `prefix` is the topic prefix, which a filter may leave out. */
 export const journalRoutes =
-  ({ journal, prefix }: { journal: Pick<Journal, 'read' | 'get' | 'why'>; prefix: string }): Routes =>
+  ({ journal, prefix }: { journal: Pick<Journal, 'read' | 'get' | 'why' | 'series'>; prefix: string }): Routes =>
   (app) => {
+    if (journal.series !== undefined) seriesRoutes({ series: journal.series })(app)
+
     app.get(
       '/api/journal',
       {
