@@ -13,6 +13,8 @@ const world = () => {
   const said: { topic: string; device: string; payload: unknown }[] = []
   const sent: { topic: string; payload: string }[] = []
   const errors: Omit<ErrorReport, 'source'>[] = []
+  const told: { event: string; fields: object }[] = []
+  let healthy = ''
   let guarded: ReadonlySet<string> = new Set()
   let discovery: Discovery | undefined
   const native: Capabilities['native'] = {
@@ -67,7 +69,8 @@ const world = () => {
       say: ({ topic, params, payload }) =>
         void said.push({ topic: topic.split('/').at(-1) ?? '', device: params.device, payload }),
       report: (error) => void errors.push(error),
-      health: () => {},
+      health: (_, what = '') => void (healthy = what),
+      inform: (event, fields) => void told.push({ event, fields }),
     })
     return discovery
   }
@@ -84,6 +87,8 @@ const world = () => {
     said,
     sent,
     errors,
+    told,
+    health: () => healthy,
     owners,
     remembered,
     retained,
@@ -186,12 +191,70 @@ test('announcing and taking back new devices for ever is slowed down', async () 
   expect(discovery.size.devices).toBe(1)
 })
 
-test('the hub’s own devices, announced for others, are not taken in', async () => {
+test('what hubs announce of their own devices is no device: this one, another one, and over a bridge; it is said once', async () => {
   const discovery = await at.start()
-  at.publish(topic('own'), config('own', { state_topic: 'jarvis/devices/press/state' }))
-  at.publish(topic('exported'), config('exported'), 'plugin:home-assistant')
+  const exported = {
+    device: { identifiers: ['millrace_0a1b2c3d_press'], name: 'Press' },
+    state_topic: 'haus/devices/p/state',
+  }
+  at.publish('homeassistant/device/millrace_0a1b2c3d_lamp/config', config('lamp'), 'plugin:home-assistant')
+  at.publish('homeassistant/sensor/millrace_0a1b2c3d_press/f_on/config', exported, 'external')
+  at.publish('homeassistant/sensor/press/config', exported, 'external')
+  at.publish('homeassistant/sensor/millrace_0a1b2c3d_press/config', config('press'), 'bridge')
+  at.publish(topic('own'), config('one', { device: { identifiers: ['one', 'millrace_x'], name: 'Hides' } }))
+  at.publish(topic('two'), config('two'))
   await turn(10)
-  expect(discovery.size).toMatchObject({ devices: 0, refused: 0 })
+  expect(discovery.size).toMatchObject({ devices: 1, refused: 0 })
+  expect(at.told.map(({ fields }) => fields)).toMatchObject([
+    { origin: 'external' },
+    { origin: 'bridge' },
+    { origin: 'device:a' },
+  ])
+  expect(at.health()).toBe('1 devices announced themselves. What hubs announce of their own devices is passed over.')
+  // A device that takes such a name is no device any more: it cannot be asked, and guards nothing.
+  at.publish(topic('two'), config('two', { device: { identifiers: ['two', 'millrace_x'], name: 'two' } }))
+  await turn(10)
+  expect(discovery.size.devices).toBe(0)
+  expect(at.guarded().size).toBe(0)
+})
+
+test.each([
+  ['a state topic', { state_topic: 'jarvis/devices/press/state' }],
+  ['a command topic', { command_topic: 'jarvis/devices/press/cmd' }],
+  ['an availability topic', { availability_topic: 'jarvis/devices/press/online' }],
+  ['the prefix itself', { command_topic: 'jarvis' }],
+])('%s of the hub is refused', async (_, more) => {
+  const discovery = await at.start()
+  at.publish(topic('own'), config('own', more))
+  await turn(10)
+  expect(discovery.size).toMatchObject({ devices: 0, refused: 1 })
+  expect(at.errors).toEqual([
+    expect.objectContaining({ type: 'ForeignTopic', message: expect.stringContaining('belongs to the hub') }),
+  ])
+  expect(at.guarded().size).toBe(0)
+})
+
+test('a command topic is of one origin: another one’s device is not commanded there, whatever it may hear', async () => {
+  const discovery = await at.start()
+  at.publish(topic('welder'), config('welder'))
+  await turn(10)
+  at.publish(topic('lamp'), config('lamp', { command_topic: 'x/welder/do' }), 'device:b')
+  await turn(10)
+  expect(discovery.size.devices).toBe(1)
+  expect(at.errors).toEqual([
+    expect.objectContaining({ type: 'TopicTaken', message: expect.stringContaining('a device of device:a') }),
+  ])
+  // Of its own devices an origin may have two on one topic, and what was taken back is free.
+  at.publish(topic('twin'), config('twin', { command_topic: 'x/welder/do' }))
+  at.publish(topic('welder'), '')
+  await turn(10)
+  at.publish(topic('lamp'), config('lamp', { command_topic: 'x/welder/do', state_topic: 'x/l' }), 'device:b')
+  await turn(10)
+  expect([...at.owners.keys()]).toEqual(['twin'])
+  at.publish(topic('twin'), '')
+  at.publish(topic('lamp'), config('lamp', { command_topic: 'x/welder/do', state_topic: 'x/l2' }), 'device:b')
+  await turn(10)
+  expect([...at.owners.keys()]).toEqual(['lamp'])
 })
 
 test('devices of another broker are taken in, or not when that is switched off', async () => {
@@ -277,6 +340,42 @@ test('after a restart those who are remembered come first: a refused record that
   expect(again.size.devices).toBe(1)
   expect(at.last('one', 'about')).toMatchObject({ name: 'one' })
   expect([...at.guarded()]).toEqual(['x/one/do'])
+})
+
+test('after a restart what stood comes first: a known device cannot take another’s command topic by a record that was refused', async () => {
+  await at.start()
+  const part = (more: object) => config('b', { device: { identifiers: ['b'], name: 'b' }, ...more })
+  at.publish(topic('welder'), config('welder'))
+  at.publish(topic('b1'), part({ state_topic: 'x/b1', command_topic: 'x/b1/do' }), 'device:b')
+  at.publish(topic('b2'), part({ state_topic: 'x/b2', command_topic: 'x/welder/do' }), 'device:b')
+  at.publish(topic('b3'), part({ state_topic: 'x/b3', command_topic: 'x/welder/state' }), 'device:b')
+  await turn(1000)
+  expect([...at.guarded()].sort()).toEqual(['x/b1/do', 'x/welder/do'])
+  await at.close()
+  const welder = at.retained.get(topic('welder'))
+  at.retained.delete(topic('welder'))
+  if (welder !== undefined) at.retained.set(topic('welder'), welder)
+  await at.start()
+  await turn(100)
+  expect([...at.guarded()].sort()).toEqual(['x/b1/do', 'x/welder/do'])
+  expect(at.last('welder', 'about')).toMatchObject({ name: 'welder' })
+  expect(at.errors.map(({ type, details }) => [type, details?.['origin']])).toEqual(
+    Array.from({ length: 4 }, () => ['TopicTaken', 'device:b']),
+  )
+})
+
+test('who has more records than can be remembered keeps its devices', async () => {
+  await at.start({ devices: 5000 })
+  for (let i = 0; i < 1000; i++) {
+    const identifiers = Array.from({ length: 3 }, (_, n) => `d${i}-${n}-`.padEnd(190, 'x'))
+    for (let n = 0; n < 9; n++)
+      at.publish(`homeassistant/sensor/d${i}/${n}/config`, { device: { identifiers }, state_topic: `x/${i}/${n}` })
+  }
+  await turn(3000)
+  expect(at.errors).toEqual([])
+  const text = at.remembered.get('origin/device:a') ?? ''
+  expect(text.length).toBeLessThan(900_000)
+  expect(JSON.parse(text)).toHaveLength(1000)
 })
 
 test('a device may exchange its own topics', async () => {

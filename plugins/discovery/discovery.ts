@@ -9,16 +9,17 @@ import {
   reasonOf,
 } from '#hub/plugin'
 import { type Announcement, line, readAnnouncement, Refused } from './announcement.ts'
+import { openClaims, type OwnTopics } from './claims.ts'
 import { componentOf } from './platforms.ts'
 import { entityKey } from './entity-key.ts'
 import { type Identities, type Identity, openIdentities } from './identities.ts'
 import { type Entity, type Mirror, openMirror, type Out } from './mirror.ts'
 import { openPace } from './pace.ts'
 import { openRefusals } from './refusals.ts'
-import { assertOwn, isOutside, OwnDevice, type OwnTopics } from './rights.ts'
+import { assertOwn, isOutside } from './rights.ts'
 import { openRouter } from './router.ts'
 import { readTasmota } from './tasmota.ts'
-import { type DiscoveryTopic, discoveryTopic } from './topics-of.ts'
+import { type DiscoveryTopic, discoveryTopic, isOfHub } from './topics-of.ts'
 import { networks } from './zigbee.ts'
 
 export interface DiscoveryParts {
@@ -39,6 +40,8 @@ export interface DiscoveryParts {
   say(out: Message<Out>): void
   report(error: Omit<ErrorReport, 'source'>): void
   health(word: HealthWord, what?: string): void
+  /** Something worth a line in the log. */
+  inform(event: string, fields: object): void
   /** ms after the start when devices that nobody announced any more are forgotten. */
   sweepAfter?: number
 }
@@ -67,7 +70,12 @@ interface Device {
   entries: Map<string, Entry>
 }
 
+/** The record is of a hub's own export. */
+class OfHub extends Error {}
+
+const NOTHING = Buffer.alloc(0)
 const MAX_DEVICES = 5000
+const MAX_PASSED = 100
 const MAX_WAITING = 20_000
 const MAX_BYTES = 131_072
 const MAX_SENSORS_BYTES = 8192
@@ -90,45 +98,25 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     }),
   )
   const router = openRouter(native)
+  const claims = openClaims(native)
   const pace = openPace(now, most.devices)
   const entries = new Map<string, Entry>()
   const byIdentity = new Map<string, Device>()
   const byId = new Map<string, Device>()
-  /** How many announcements name a topic as where a device says how it is, and as where it is commanded. */
-  const readBy = new Map<string, number>()
-  const commanded = new Map<string, number>()
   /** Announcements not looked at yet, the latest of each topic. */
   const waiting = new Map<string, NativeMessage>()
-  /** Records of an earlier run whose devices are not remembered: they wait for those that are. */
+  /** Retained records that did not stand in an earlier run: they wait for those that did. */
   const later = new Map<string, NativeMessage>()
   const dirty = new Set<Device>()
   const busy = new Set<Mirror>()
   const tasmotaSensors = new Map<string, { origin: string; bytes: Buffer }>()
+  /** Origins that brought records of a hub. */
+  const passed = new Set<string>()
   let timer: NodeJS.Immediate | undefined
   let told = ''
 
-  let isGuardStale = false
-  const tally = (of: Map<string, number>, topics: ReadonlySet<string>, by: 1 | -1): void => {
-    for (const topic of topics) {
-      const n = (of.get(topic) ?? 0) + by
-      if (n > 0) of.set(topic, n)
-      else of.delete(topic)
-    }
-  }
-  /** Counted with the announcement and not when the device is built, so that two of one batch cannot contradict each other. */
-  const count = ({ topics }: Pick<Entry, 'topics'>, by: 1 | -1): void => {
-    tally(readBy, topics.reads, by)
-    tally(commanded, topics.commands, by)
-    isGuardStale ||= topics.commands.size > 0
-  }
   const mayPublish = (origin: string, topic: string): boolean =>
     isOutside(origin) || native.may(origin, 'publish', topic)
-  const guard = (): void => {
-    if (!isGuardStale) return
-    isGuardStale = false
-    native.guard(new Set(commanded.keys()))
-  }
-
   const openDevice = (identity: Identity, announcement: Announcement, topic: DiscoveryTopic): Device => {
     const name = announcement.device.name ?? announcement.components[0]?.key ?? guess(topic)
     const id = devices.idFor({ key: identity.key, name })
@@ -165,9 +153,10 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   }
 
   const remove = (entry: Entry): void => {
-    count(entry, -1)
+    claims.drop(entry.origin, entry.topics)
     entries.delete(entry.topic)
     entry.device.entries.delete(entry.topic)
+    identities.record(entry.device.identity, entry.topic, NOTHING)
     if (entry.device.entries.size > 0) return void dirty.add(entry.device)
     closeDevice(entry.device, 'the device took back its announcement')
     identities.release(entry.device.identity)
@@ -182,23 +171,17 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     return readAnnouncement(payload, single, { bytes: MAX_BYTES, components: most.components })
   }
 
-  /** The topics an announcement names, apart from what its earlier version named. Throws Refused and OwnDevice. */
+  /** The topics an announcement names, apart from what its earlier version named. Throws Refused. */
   const ownTopics = (origin: string, entities: readonly Entity[], old: Entry | undefined): OwnTopics => {
-    if (old !== undefined) count(old, -1)
+    if (old !== undefined) claims.drop(origin, old.topics)
     try {
-      return assertOwn(origin, entities, {
-        native,
-        hub,
-        prefix,
-        isRead: (one) => readBy.has(one),
-        isCommand: (one) => commanded.has(one),
-      })
+      return assertOwn(origin, entities, { native, hub, prefix, claims })
     } finally {
-      if (old !== undefined) count(old, 1)
+      if (old !== undefined) claims.add(origin, old.topics)
     }
   }
 
-  /** Takes an announcement in. Throws Refused and OwnDevice; then nothing has changed. */
+  /** Takes an announcement in. Throws Refused and OfHub; then nothing has changed. */
   const accept = (found: DiscoveryTopic, said: NativeMessage): void => {
     const { topic, origin, payload } = said
     const old = entries.get(topic)
@@ -208,11 +191,12 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     const announcement = read(found, said)
     if (announcement === undefined) return
     const named = announcement.device.identifiers
+    if (isOfHub(topic.slice(prefix.length), named)) throw new OfHub()
     const identifiers = named.length > 0 ? named : [`topic:${topic}`]
     const foreign = identities.foreign(identifiers, origin)
     if (foreign !== undefined) throw new Refused(`the device is announced by ${foreign} already`, 'ForeignIdentity')
     const known = identities.find(identifiers)
-    if (known === undefined && said.retained) {
+    if (said.retained && (known === undefined || !identities.stood(known, topic, payload))) {
       later.set(topic, said)
       return
     }
@@ -250,12 +234,20 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     }
     device.identity = identity
     if (old !== undefined && old.device !== device) remove(old)
-    if (old !== undefined && old.device === device) count(old, -1)
+    if (old !== undefined && old.device === device) claims.drop(origin, old.topics)
     const entry: Entry = { topic, origin, payload, device, announcement, entities, topics }
-    count(entry, 1)
+    claims.add(origin, topics)
+    identities.record(identity, topic, payload)
     entries.set(topic, entry)
     device.entries.set(topic, entry)
     dirty.add(device)
+  }
+
+  /** Records of hubs are no devices, and no offence. */
+  const passOver = ({ origin, topic }: NativeMessage): void => {
+    if (passed.has(origin) || passed.size >= MAX_PASSED) return
+    passed.add(origin)
+    parts.inform('records-of-a-hub-passed-over', { origin, topic: line(topic, 200) })
   }
 
   const announced = (found: DiscoveryTopic, said: NativeMessage): void => {
@@ -282,9 +274,9 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     try {
       accept(found, said)
     } catch (error) {
-      if (error instanceof OwnDevice) return
       // What stood there is replaced by what was refused, so it stands no more.
       if (old !== undefined && entries.get(topic) === old) remove(old)
+      if (error instanceof OfHub) return passOver(said)
       refusals.refuse({
         origin,
         topic,
@@ -351,13 +343,14 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     }
     if (shown.length === 0) return
     // Guarded before anybody knows of them.
-    guard()
+    claims.guard()
     if (seeded.size > 0) router.seed(seeded)
     for (const mirror of shown) mirror.show()
   }
 
   const tellHealth = (): void => {
-    const what = `${byId.size} devices announced themselves.`
+    const hubs = passed.size === 0 ? '' : ' What hubs announce of their own devices is passed over.'
+    const what = `${byId.size} devices announced themselves.${hubs}`
     if (what === told) return
     told = what
     parts.health('healthy', what)
@@ -376,7 +369,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       for (const [topic, said] of later) waiting.set(topic, { ...said, retained: false })
       later.clear()
     }
-    guard()
+    claims.guard()
     if (waiting.size > 0 || dirty.size > 0) timer = setImmediate(work)
     else tellHealth()
   }
@@ -407,12 +400,12 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       // A person took the device out of the registry: it comes back when it announces itself again.
       if (devices.ownerOf(device.mirror.id) === undefined) {
         for (const entry of device.entries.values()) {
-          count(entry, -1)
+          claims.drop(entry.origin, entry.topics)
           entries.delete(entry.topic)
         }
         closeDevice(device, 'the device was forgotten')
         identities.release(device.identity)
-        guard()
+        claims.guard()
         tellHealth()
       }
   }, TICK_MS)

@@ -1,4 +1,5 @@
-// Who announced which device first: an identity belongs to one origin, also after a restart.
+// Who announced which device first, and with which records: an identity belongs to one origin, also after a restart.
+import { createHash } from 'node:crypto'
 import { type Memory, reasonOf } from '#hub/plugin'
 import { z } from 'zod'
 
@@ -9,6 +10,8 @@ export interface Identity {
   identifiers: ReadonlySet<string>
   /** Day, since 1970, on which it was announced last. */
   day: number
+  /** Digests of the records that stand for it, by those of their topics. */
+  records: ReadonlyMap<string, string>
 }
 
 export interface Identities {
@@ -18,6 +21,10 @@ export interface Identities {
   take(origin: string, identifiers: readonly string[]): Identity
   /** The origin any of these identifiers belongs to, when it is another one. */
   foreign(identifiers: readonly string[], origin: string): string | undefined
+  /** Remembers that a record stands for an identity; an empty payload, that none does on this topic any more. */
+  record(identity: Identity, topic: string, payload: Uint8Array): void
+  /** Whether just this record stood, in this run or the one before. What stood comes before what did not. */
+  stood(identity: Identity, topic: string, payload: Uint8Array): boolean
   release(identity: Identity): void
   /** Identities of an origin, those remembered from earlier runs included. */
   count(origin: string): number
@@ -25,7 +32,15 @@ export interface Identities {
 }
 
 const Stored = z.array(
-  z.strictObject({ key: z.string().max(300), identifiers: z.array(z.string().max(300)).max(64), day: z.number() }),
+  z.strictObject({
+    key: z.string().max(300),
+    identifiers: z.array(z.string().max(300)).max(64),
+    day: z.number(),
+    records: z
+      .array(z.tuple([z.string().max(24), z.string().max(24)]))
+      .max(256)
+      .default([]),
+  }),
 )
 const PREFIX = 'origin/'
 /** An identity nobody announced for so long is free again. */
@@ -33,6 +48,16 @@ const KEPT_DAYS = 30
 const DAY_MS = 86_400_000
 const SAVE_MS = 500
 const MOST_IDENTIFIERS = 64
+const MOST_RECORDS = 256
+
+/** What is remembered of one origin has room in one value; beyond it, whose the devices are counts more than which records stood. */
+const MOST_CHARACTERS = 900_000
+const isTooLong = (value: unknown): boolean => JSON.stringify(value).length > MOST_CHARACTERS
+const withoutRecords = <T extends { records: unknown }>({ records: _, ...rest }: T): Omit<T, 'records'> => rest
+
+/** 128 bits: nobody finds two records with the same one. */
+const digest = (bytes: string | Uint8Array): string =>
+  createHash('sha256').update(bytes).digest().subarray(0, 16).toString('base64url')
 
 /** Reads what is remembered. `failed` is told when remembering fails; the identities then last until the hub stops. */
 export const openIdentities = async (
@@ -56,14 +81,15 @@ export const openIdentities = async (
     const origins = [...changed]
     changed.clear()
     for (const origin of origins) {
-      const mine = [...(byOrigin.get(origin) ?? [])].map(({ key, identifiers, day }) => ({
+      const mine = [...(byOrigin.get(origin) ?? [])].map(({ key, identifiers, day, records }) => ({
         key,
         day,
         identifiers: [...identifiers],
+        records: [...records],
       }))
       try {
         if (mine.length === 0) await memory.remove(PREFIX + origin)
-        else await memory.set(PREFIX + origin, mine)
+        else await memory.set(PREFIX + origin, isTooLong(mine) ? mine.map(withoutRecords) : mine)
       } catch (error) {
         failed(reasonOf(error))
       }
@@ -81,9 +107,15 @@ export const openIdentities = async (
   }
 
   for (const name of await memory.keys(PREFIX))
-    for (const { key, identifiers, day } of (await memory.get(name, Stored)) ?? [])
+    for (const { key, identifiers, day, records } of (await memory.get(name, Stored)) ?? [])
       if (day > today - KEPT_DAYS)
-        keep({ key, origin: name.slice(PREFIX.length), identifiers: new Set(identifiers), day })
+        keep({
+          key,
+          origin: name.slice(PREFIX.length),
+          identifiers: new Set(identifiers),
+          day,
+          records: new Map(records),
+        })
 
   const find = (identifiers: readonly string[]): Identity | undefined => {
     for (const identifier of identifiers) {
@@ -111,11 +143,23 @@ export const openIdentities = async (
       if (old !== undefined && old.day === today && identifiers.every((one) => old.identifiers.has(one))) return old
       const all = new Set([...(old?.identifiers ?? []), ...identifiers].slice(-MOST_IDENTIFIERS))
       if (old !== undefined) release(old)
-      const identity = { key: old?.key ?? key, origin, identifiers: all, day: today }
+      const records = old?.records ?? new Map<string, string>()
+      const identity = { key: old?.key ?? key, origin, identifiers: all, day: today, records }
       keep(identity)
       touch(origin)
       return identity
     },
+    record(identity, topic, payload) {
+      const name = digest(topic)
+      const now = payload.length === 0 ? undefined : digest(payload)
+      if (identity.records.get(name) === now) return
+      const records = new Map(identity.records)
+      records.delete(name)
+      if (now !== undefined && records.size < MOST_RECORDS) records.set(name, now)
+      identity.records = records
+      touch(identity.origin)
+    },
+    stood: ({ records }, topic, payload) => records.get(digest(topic)) === digest(payload),
     release,
     count: (origin) => byOrigin.get(origin)?.size ?? 0,
     close: flush,

@@ -42,7 +42,7 @@ export default definePlugin({
   ],
   needs: ['native', 'devices', 'memory'],
   native: { hears: ['#'], commands: true },
-  start: ({ config, use, from, prefix, now, health, report, settle }) =>
+  start: ({ config, use, from, prefix, now, health, report, settle, log }) =>
     new Observable<Message<Out>>((out) => {
       const { native, devices, memory } = use
       let discovery: Discovery | undefined
@@ -63,6 +63,7 @@ export default definePlugin({
         say: (message) => out.next(message),
         report,
         health,
+        inform: log.info,
       }).then(
         (opened) => {
           discovery = opened

@@ -7,6 +7,8 @@ import type { AnnouncedComponent, Fields } from './announcement.ts'
 const Text = z.string().max(100)
 const Config = z.looseObject({
   dn: Text.nullish(),
+  /** Host name. */
+  hn: Text.default(''),
   fn: z.array(Text.nullable()).max(64).default([]),
   mac: z.string().regex(/^[0-9A-Fa-f]{12}$/),
   md: Text.default(''),
@@ -63,11 +65,11 @@ const path = (...names: string[]): string => `{{ value_json${names.map((name) =>
 const guarded = (name: string, then: string): string =>
   `{% if value_json[${quoted(name)}] is defined %}${then}{% endif %}`
 
-const topicOf = ({ ft, t, tp, mac }: Config, kind: 0 | 1 | 2, leaf: string): string => {
+const topicOf = ({ ft, t, tp, mac, hn }: Config, kind: 0 | 1 | 2, leaf: string): string => {
   const base = ft
     .replaceAll('%prefix%', tp[kind])
     .replaceAll('%topic%', t)
-    .replaceAll('%hostname%', t)
+    .replaceAll('%hostname%', hn)
     .replaceAll('%id%', mac.slice(-6).toUpperCase())
   return `${base.endsWith('/') ? base : `${base}/`}${leaf}`
 }

@@ -20,6 +20,13 @@ export const discoveryTopic = (topic: string, prefix: string): DiscoveryTopic | 
   return platform === 'device' ? { form: 'device', key } : { form: 'single', platform, key }
 }
 
+/** With which every Millrace hub begins the names under which it announces its own devices to Home Assistant. */
+const OF_A_HUB = 'millrace_'
+
+/** Whether a record is of a hub's own export: by a level of its topic, or an identifier of its device. */
+export const isOfHub = (topic: string, identifiers: readonly string[]): boolean =>
+  topic.split('/').some((level) => level.startsWith(OF_A_HUB)) || identifiers.some((one) => one.startsWith(OF_A_HUB))
+
 /** Topics that are no device's own: announcements, births, and what a Zigbee bridge says of itself. None may be a command topic. */
 export const isReserved = (topic: string, prefix: string): boolean =>
   discoveryTopic(topic, prefix) !== undefined ||

@@ -1,0 +1,58 @@
+// Topics that standing announcements name: where devices say how they are, and where they are commanded, which nobody else may publish to.
+import type { Native } from '#hub/plugin'
+
+/** Topics a device reads and is commanded by. */
+export interface OwnTopics {
+  reads: ReadonlySet<string>
+  commands: ReadonlySet<string>
+}
+
+export interface Claims {
+  add(origin: string, topics: OwnTopics): void
+  drop(origin: string, topics: OwnTopics): void
+  /** Whether a device says how it is there. */
+  isRead(topic: string): boolean
+  /** Whether a device is commanded there. */
+  isCommand(topic: string): boolean
+  /** An origin other than this one whose device is commanded there. */
+  commander(topic: string, origin: string): string | undefined
+  /** Has what is new guarded. */
+  guard(): void
+}
+
+/** Counted with the announcement and not when the device is built, so that two of one batch cannot contradict each other. */
+export const openClaims = (native: Pick<Native, 'guard'>): Claims => {
+  const reads = new Map<string, number>()
+  /** How many announcements of each origin name a command topic. */
+  const commands = new Map<string, Map<string, number>>()
+  let isStale = false
+
+  const tally = (counts: Map<string, number>, key: string, by: 1 | -1): void => {
+    const n = (counts.get(key) ?? 0) + by
+    if (n > 0) counts.set(key, n)
+    else counts.delete(key)
+  }
+  const count = (origin: string, topics: OwnTopics, by: 1 | -1): void => {
+    for (const topic of topics.reads) tally(reads, topic, by)
+    for (const topic of topics.commands) {
+      const origins = commands.get(topic) ?? new Map<string, number>()
+      tally(origins, origin, by)
+      if (origins.size > 0) commands.set(topic, origins)
+      else commands.delete(topic)
+    }
+    isStale ||= topics.commands.size > 0
+  }
+
+  return {
+    add: (origin, topics) => count(origin, topics, 1),
+    drop: (origin, topics) => count(origin, topics, -1),
+    isRead: (topic) => reads.has(topic),
+    isCommand: (topic) => commands.has(topic),
+    commander: (topic, origin) => [...(commands.get(topic)?.keys() ?? [])].find((one) => one !== origin),
+    guard() {
+      if (!isStale) return
+      isStale = false
+      native.guard(new Set(commands.keys()))
+    },
+  }
+}
