@@ -87,5 +87,7 @@ export interface Access extends MqttRights {
     by?: string,
   ): Promise<ApiKey & { key: string }>
   revokeKey(owner: string, id: string, by?: string): Promise<void>
+  /** Told of each change of the hub's configuration over HTTP, for the audit. */
+  changed?(by: string, change: { route: string; params: unknown; body: unknown }): void
   close(): Promise<void>
 }

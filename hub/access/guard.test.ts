@@ -16,6 +16,7 @@ import { silent } from '../testing/stores.ts'
 import { PASSWORD, rig } from './access.rig.ts'
 import { openClaim } from './claim.ts'
 import { accessGuard } from './guard.ts'
+import { peerIn } from './peer.ts'
 import { RIGHTS, rights } from './policy.ts'
 import { accessRoutes } from './routes.ts'
 
@@ -33,6 +34,7 @@ afterEach(async () => {
 })
 
 const start = async (more: (app: App) => void = () => {}) => {
+  const changes: unknown[] = []
   const { access, clock, revoked, notes } = await rig(store)
   const claim = openClaim({ access, settings: openSettings(store), clock, log: silent })
   const app: App = fastify({ routerOptions: { maxParamLength: 256 } }).withTypeProvider<ZodTypeProvider>()
@@ -49,7 +51,10 @@ const start = async (more: (app: App) => void = () => {}) => {
     return reply.code(status).send({ error: { code: String(status), message: String(error) } })
   })
   await app.register(formbody)
-  await accessGuard({ access, claimed: () => access.claimed, allowedOrigins: ['https://wall.example'], clock })(app)
+  const told = { ...access, changed: (by: string, change: object) => void changes.push({ by, ...change }) }
+  await accessGuard({ access: told, claimed: () => access.claimed, allowedOrigins: ['https://wall.example'], clock })(
+    app,
+  )
   accessRoutes({ access, claim, prefix: 'jarvis' })(app)
   more(app)
   await app.ready()
@@ -57,7 +62,7 @@ const start = async (more: (app: App) => void = () => {}) => {
   const tokenOf = async (username: string) =>
     (await access.login({ username, password: PASSWORD, address: `192.0.2.${++tokens}` })).token
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-  return { app, access, clock, claim, revoked, notes, tokenOf, bearer }
+  return { app, access, clock, claim, revoked, notes, changes, tokenOf, bearer }
 }
 type Rig = Awaited<ReturnType<typeof start>>
 
@@ -65,6 +70,49 @@ const everybody = async ({ access, tokenOf }: Rig) => {
   for (const role of ROLES) await access.addPerson({ username: role, password: PASSWORD, roles: [role] })
   return Object.fromEntries(await Promise.all(ROLES.map(async (role) => [role, await tokenOf(role)] as const)))
 }
+
+test('a change of the configuration is told with who made it; reading, a refusal and an error are not', async () => {
+  const it = await start((app) => {
+    app.put('/thing/:id', { config: { may: 'settings.manage' } }, async () => 'done')
+    app.get('/thing/:id', { config: { may: 'settings.manage' } }, async () => 'read')
+    app.post('/broken', { config: { may: 'flows.manage' } }, async () => {
+      throw new Recoverable('CONFLICT', 'not now')
+    })
+    app.post('/wish', { config: { may: 'devices.request' } }, async () => 'asked')
+  })
+  const tokens = await everybody(it)
+  const send = (who: string, method: 'GET' | 'PUT' | 'POST', url: string) =>
+    it.app.inject({
+      method,
+      url,
+      headers: it.bearer(tokens[who] ?? ''),
+      ...(method === 'GET' ? {} : { payload: { a: 1 } }),
+    })
+  expect((await send('operator', 'PUT', '/thing/x')).statusCode).toBe(403)
+  expect((await send('admin', 'GET', '/thing/x')).statusCode).toBe(200)
+  expect((await send('admin', 'POST', '/broken')).statusCode).toBe(409)
+  expect((await send('admin', 'POST', '/wish')).statusCode).toBe(200)
+  expect(it.changes).toEqual([])
+  await send('admin', 'PUT', '/thing/x')
+  expect(it.changes).toEqual([{ by: 'person:admin', route: 'PUT /thing/:id', params: { id: 'x' }, body: { a: 1 } }])
+})
+
+test('whoever asks comes with the address of the connection, and word of a proxy', async () => {
+  const it = await start((app) => {
+    app.get('/who', { config: { may: 'self.read' } }, async ({ principal }) => peerIn(principal))
+  })
+  const tokens = await everybody(it)
+  const ask = async (headers: Record<string, string> = {}) =>
+    (
+      await it.app.inject({
+        url: '/who',
+        remoteAddress: '203.0.113.9',
+        headers: { ...it.bearer(tokens['safety'] ?? ''), ...headers },
+      })
+    ).json<unknown>()
+  expect(await ask()).toEqual({ address: '203.0.113.9', passedOn: false })
+  expect(await ask({ 'x-forwarded-for': '127.0.0.1' })).toEqual({ address: '203.0.113.9', passedOn: true })
+})
 
 describe('every right, for every role', () => {
   test('is what the table says', async () => {

@@ -8,10 +8,12 @@ import type { App } from '../http/app.ts'
 import { originAllowed } from '../http/origin.ts'
 import type { Access } from './access.ts'
 import { slidingWindow } from './sliding-window.ts'
+import { type Caller, peerOf } from './peer.ts'
+import type { Right } from './policy.ts'
 import { addressKey } from './throttle.ts'
 
 export interface GuardParts {
-  access: Pick<Access, 'verify' | 'may'>
+  access: Pick<Access, 'verify' | 'may' | 'changed'>
   /** Until this is true every route that is not public answers 503. */
   claimed: () => boolean
   /** Origins such as `https://wall.example` that may call besides the hub's own pages (ID-10). The app holds WebSockets to the same list. */
@@ -105,9 +107,24 @@ export const accessGuard =
       if (unlimited !== true) await limit(request, reply, originOf(who), max)
       const verdict = access.may(who, may)
       if (!verdict.ok) throw new Forbidden(verdict.reason, { right: may })
-      request.principal = who
+      const caller: Caller = { ...who, peer: peerOf(request.socket.remoteAddress, request.headers) }
+      request.principal = caller
+    })
+
+    // Whatever a person changes in the hub's configuration has its row, whoever wrote the route (ID-8).
+    app.addHook('onResponse', async (request, reply) => {
+      const { may } = request.routeOptions.config
+      if (SAFE.has(request.method) || reply.statusCode >= 400 || may === undefined || !CHANGES.has(may)) return
+      access.changed?.(originOf(request.principal), {
+        route: `${request.method} ${request.routeOptions.url ?? ''}`,
+        params: request.params,
+        body: request.body,
+      })
     })
   }
+
+/** Rights whose routes change how the hub works and leave no row of their own. What they are sent holds no secrets. */
+const CHANGES: ReadonlySet<Right | 'public'> = new Set(['devices.manage', 'flows.manage', 'settings.manage'])
 
 const NO_LIMIT = { max: 0, remaining: 0, isExceeded: false, ttlInSeconds: 0 }
 

@@ -1,5 +1,6 @@
 // The part of the hub that is access: people, credentials and keys, joined to owners, plugins and other people's conventions; and the claim.
 import type { Base } from '../base.ts'
+import { shortened } from '../gate/canonical.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Found } from '../plugins/host.ts'
 import { pluginTopics } from '../plugins/rights.ts'
@@ -32,9 +33,10 @@ const openIssuers = async ({ config, clock, log, health }: Base): Promise<Issuer
   return configured.map(([id, settings]) => openIssuer({ id, settings, clock, log: log.of('access'), health }))
 }
 
-export const accessPart = async (above: Above) => {
+export const accessPart = async (above: Above): Promise<Access & { guarded: ReturnType<typeof openGuarded> }> => {
   const { config, clock, log, health, later, store, table, found } = above
   const guarded = openGuarded()
+  const note = noteTo(later)
   const access = await openAccess({
     store,
     dataDir: config.DATA_DIR,
@@ -47,7 +49,7 @@ export const accessPart = async (above: Above) => {
     claimOwner: (device, owner) => later.devices?.claim(device, owner),
     nativeCommands: (topic) => isNativeCommand(topic) || guarded.has(topic),
     pluginTopics: pluginTopics(found, table),
-    audit: noteTo(later),
+    audit: note,
     adminUser: config.ADMIN_USER,
     adminPassword: config.ADMIN_PASSWORD,
     issuers: await openIssuers(above),
@@ -57,6 +59,8 @@ export const accessPart = async (above: Above) => {
   return {
     ...access,
     guarded,
+    changed: (by, { route, params, body }) =>
+      note('config.changed', { who: by, subject: route.slice(0, 128), detail: { params, body: shortened(body) } }),
     get claimed() {
       return access.claimed
     },

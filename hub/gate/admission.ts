@@ -32,6 +32,8 @@ export interface AdmissionParts {
   interlocks: readonly Interlock[]
   /** Of the policy that counts now. */
   policyVersion: () => string
+  /** The interlock of policy.yaml that blocks an intent of a device just now. */
+  heldBy: (device: string, intent: string) => { name: string; why: string } | undefined
   /** Given when it is open: it carries out through here. */
   approvals: () => Pick<Approvals, 'check' | 'hold' | 'overtaken'>
   bounds: Bounds
@@ -62,6 +64,7 @@ export const openAdmission = ({
   whoIs,
   interlocks,
   policyVersion,
+  heldBy,
   approvals,
   bounds,
   wait,
@@ -136,7 +139,7 @@ export const openAdmission = ({
     const { command, who, metered } = applicant
     const { request } = command
     command.trail = []
-    command.safe = judge.isSafe(request.device, request.intent)
+    command.safe = judge.isSafe(request.device, request.intent) && heldBy(request.device, request.intent) === undefined
     if (metered && !(command.safe ? urgent : usual)(command.origin)) return turnAway(command, tooOften)
     const first = desk.find(request.id)
     if (first !== undefined) return repeated(command, first)
@@ -200,7 +203,12 @@ export const openAdmission = ({
   }
 
   const blockedBy = async (command: Command): Promise<No | undefined> =>
-    judge.there(command.request) ?? (ledger.ok ? undefined : unrecorded()) ?? (await guarded(command))
+    held(command) ?? judge.there(command.request) ?? (ledger.ok ? undefined : unrecorded()) ?? (await guarded(command))
+
+  const held = ({ request }: Command): No | undefined => {
+    const found = heldBy(request.device, request.intent)
+    return found && refusal('interlock', 409, `'${request.intent}' is refused by '${found.name}': ${found.why}.`)
+  }
 
   /** Judges an approved command once more by everything that may have changed since it was asked for, and sends it. Never rejects. */
   const carryOut = (command: Command, last: () => No | undefined): Promise<Answer> =>

@@ -66,6 +66,15 @@ export const lastRow = async (db: Kysely<Tables>): Promise<Head | undefined> => 
   return row && { n: Number(row.n), hash: row.hash }
 }
 
+const SKEW_MS = 60_000
+
+/** ms by which a clock is behind the last row, when that is more than a minute: it was set back while nobody looked. */
+export const behindAudit = async (db: Kysely<Tables>, now: number): Promise<number> => {
+  const row = await db.selectFrom('audit').select('at').orderBy('n', 'desc').limit(1).executeTakeFirst()
+  const by = Number(row?.at ?? 0) - now
+  return by > SKEW_MS ? by : 0
+}
+
 /** The detail of a row. One that somebody tampered with is shown as it is. */
 export const detailOf = (text: string): Record<string, unknown> => {
   try {

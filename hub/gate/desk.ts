@@ -10,6 +10,7 @@ import { reasonOf } from '../errors.ts'
 import type { Health } from '../health/report.ts'
 import { message } from '../streams/message.ts'
 import type { Ack } from '../topics/core.ts'
+import type { AuditEvent } from './audit.ts'
 import { type Bounds, type Wait, within } from './bounds.ts'
 import { type Command, commandFrom, type Known, type Outcome, rowOf } from './command.ts'
 import type { CommandStatus } from './gate.ts'
@@ -27,6 +28,8 @@ export interface DeskParts {
   clock: Clock
   health: Health
   ledger: Ledger
+  /** Told of each row that a step or a note leaves. */
+  told?: (row: AuditEvent) => void
   bounds: Bounds
   wait: Wait
 }
@@ -39,9 +42,9 @@ const answeredFor = ({ cleared, request: { requestedBy } }: Command): Record<str
     ? {}
     : { approval: cleared.approval, requestedBy, given: cleared.given ?? [], policy: cleared.policy }
 
-export const openDesk = ({ bus, devices, clock, health, ledger, bounds, wait }: DeskParts) => {
+export const openDesk = ({ bus, devices, clock, health, ledger, told, bounds, wait }: DeskParts) => {
   const roster = openRoster(bounds)
-  const trail = openTrail({ clock, wait, ledger })
+  const trail = openTrail({ clock, wait, ledger, told })
   const { audit, tell, auditOnce, note } = trail
   const last = new Map<string, number>()
   const lanes = openLanes()

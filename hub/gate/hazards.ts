@@ -86,6 +86,15 @@ export const hazardRules: readonly BuiltIn[] = [
 export const builtInRule = (kind: string, intent: string): BuiltIn | undefined =>
   hazardRules.find((rule) => rule.kind.test(kind.toLowerCase()) && rule.intent.test(intent))
 
+/** Intents that mean little wherever they are: `unknown` of the policy does not reach them. */
+const HARMLESS = [
+  /^(light|switch|scene|cover|fan|media|camera|display|notify)\./,
+  /^(lock\.lock|power\.disable)$/,
+  /^printer\.(pause|resume|cancel|status)$/,
+  /(^|\.)(emergency_stop|estop|halt|stop|pause|hold|cancel|abort|turn_off|power_off|disable|close|lock|identify|refresh|status|beep|simulate)$/,
+]
+export const isHarmless = (intent: string): boolean => HARMLESS.some((one) => one.test(intent))
+
 /** Whether a class asks for a person's yes. */
 export const needsApproval = (hazard: Hazard): boolean => hazard === 'medium' || hazard === 'high'
 

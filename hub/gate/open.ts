@@ -15,7 +15,7 @@ import { openAdmission } from './admission.ts'
 import { BOUNDS, type Bounds, realWait, type Wait, within } from './bounds.ts'
 import { type Command, commandOf, findCommand, listCommands, readable, viewOf, type Wish, wishOf } from './command.ts'
 import { openDesk } from './desk.ts'
-import { GENESIS, storedHead } from './audit.ts'
+import { behindAudit, GENESIS, storedHead } from './audit.ts'
 import type { Anchored, Answer, Gate, Interlock } from './gate.ts'
 import { openJudge } from './judge.ts'
 import { openLedger } from './ledger.ts'
@@ -23,6 +23,7 @@ import { type DeviceLimits, limitsInterlock } from './limits.ts'
 import { restore } from './restore.ts'
 import { type Heads, verifyAudit } from './verify.ts'
 import { openStop } from './stop.ts'
+import { openTold } from './told.ts'
 import { isShallow, MAX_DEPTH } from '../topics/depth.ts'
 import { type Approvals, openApprovals } from './approvals/open.ts'
 import { recallBadges } from './approvals/recall.ts'
@@ -72,7 +73,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
   const ledger = await openLedger({ store, health, wait, now: clock.now() })
   const policy = parts.policy ?? fixedPolicy()
   const judge = openJudge({ devices, access, hazardOf: (device, intent) => policy.now.takes(device, intent).hazard })
-  const desk = openDesk({ bus, devices, clock, health, ledger, bounds, wait })
+  const desk = openDesk({ bus, devices, clock, health, ledger, told: openTold({ bus, health }), bounds, wait })
   const interlocks: Interlock[] = [limitsInterlock(parts.limits, desk.lastSent)]
   const asks = new Map<
     number,
@@ -91,6 +92,10 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     interlocks,
     whoIs: principalOf,
     policyVersion: () => policy.now.version,
+    heldBy(id, intent) {
+      const device = devices.get(id)
+      return device && policy.now.heldBy(device, intent, devices)
+    },
     approvals: () => approvals,
     bounds,
     wait,
@@ -111,6 +116,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
     stopIntents: judge.stopIntents,
     master: parts.master ?? freshMaster(),
     steady: parts.steady,
+    behind: await behindAudit(store.db, clock.now()),
     refuse: admission.refuse,
     carryOut: admission.carryOut,
   })

@@ -10,9 +10,11 @@ export interface TrailParts {
   clock: Pick<Clock, 'now'>
   wait: Wait
   ledger: Pick<Ledger, 'audit'>
+  /** Told of a row that ends a request, and of one that is no command's step. */
+  told?: ((row: AuditEvent) => void) | undefined
 }
 
-export const openTrail = ({ clock, wait, ledger }: TrailParts) => {
+export const openTrail = ({ clock, wait, ledger, told = () => {} }: TrailParts) => {
   const fold = openFold({ clock, wait, tell: (event) => ledger.audit(event) })
 
   const eventOf = (
@@ -42,6 +44,7 @@ export const openTrail = ({ clock, wait, ledger }: TrailParts) => {
       if (fold.isFirst(step, same)) {
         tell(command)
         ledger.audit(step)
+        told(step)
       } else command.trail = []
     },
     /** An audit row about something that is no command's step; with `same`, told once a minute and counted. */
@@ -55,7 +58,9 @@ export const openTrail = ({ clock, wait, ledger }: TrailParts) => {
       same?: string,
     ): void {
       const row = { at: clock.now(), event, subject, who, device, intent, detail }
-      if (same === undefined || fold.isFirst(row, same)) ledger.audit(row)
+      if (same !== undefined && !fold.isFirst(row, same)) return
+      ledger.audit(row)
+      told(row)
     },
     /** Tells what was counted so far. */
     close: (): void => fold.close(),

@@ -41,6 +41,8 @@ type Ended = Exclude<ApprovalView['status'], 'pending'>
 export interface BookParts extends RecordsParts, VoiceParts {
   health: Health
   mayApprove: (who: Principal) => Verdict
+  /** Why a yes from where somebody is does not count. */
+  away: (who: Principal) => string | undefined
   /** An audit row. With `same`, equal ones within a minute are counted. */
   note: (
     event: string,
@@ -214,6 +216,8 @@ export const openBook = (parts: BookParts) => {
     const by = originOf(who)
     const { view, asked } = approval
     const forbid = (why: string, text: string) => refuse(approval, by, why, new Forbidden(text, { approval: view.id }))
+    const outside = parts.away(who)
+    if (outside !== undefined) forbid('remote', `A yes from outside does not count: ${outside}.`)
     if (view.requestedBy === by && !asked.requesterMayApprove)
       forbid('requester', 'Whoever asked may not approve it: somebody else has to.')
     if (view.given.some((one) => one.by === by))

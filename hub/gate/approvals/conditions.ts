@@ -1,4 +1,5 @@
 // What the policy wants of a request before anybody is asked, and again before it goes out: role, hours, presence, signature, no stop in force.
+import { peerIn } from '../../access/peer.ts'
 import { originOf, type Principal } from '../../bus/principal.ts'
 import type { Clock } from '../../clock.ts'
 import type { Device, Devices } from '../../devices/devices.ts'
@@ -30,6 +31,12 @@ export interface ConditionsParts {
   latch: Pick<Latch, 'held'>
   /** The safe intents a stop sends to a device. */
   stopIntents: (device: string) => string[]
+}
+
+/** Why somebody may not ask for hazards, or approve them, from where they are; undefined for who may. */
+export const away = ({ now: { settings, remote } }: Pick<PolicySource, 'now'>, who: Principal): string | undefined => {
+  const peer = settings.remote.hazards === 'refuse' ? peerIn(who) : undefined
+  return peer && remote(peer)
 }
 
 type Found = { ok: true; cleared: Cleared } | { ok: false; no: No }
@@ -119,8 +126,15 @@ export const openConditions = ({
     /** Before anybody is asked. */
     async first(command: Command, who: Principal | undefined, signature: Signature | undefined): Promise<Found> {
       const found = now(command, who)
-      if (!found.ok || (!found.cleared.takes.signature && signature === undefined)) return found
+      if (!found.ok) return found
       const { request } = command
+      const outside = needsApproval(found.cleared.takes.hazard) && who !== undefined ? away(policy, who) : undefined
+      if (outside !== undefined)
+        return {
+          ok: false,
+          no: refusal('remote', 403, `'${request.intent}' is not taken from outside: ${outside}.`),
+        }
+      if (!found.cleared.takes.signature && signature === undefined) return found
       const not = (why: string): Found => ({
         ok: false,
         no: refusal('signature', 403, `'${request.intent}' has to be signed: ${why}.`),

@@ -19,7 +19,7 @@ import { type No, refusal } from '../judge.ts'
 import type { PolicySource } from '../policy/file.ts'
 import { approvalDigest, effectOf, evidenceOf, type OpenApproval } from './approval.ts'
 import { openBook } from './book.ts'
-import { type Cleared, openConditions } from './conditions.ts'
+import { away, type Cleared, openConditions } from './conditions.ts'
 import { openLatch } from './latch.ts'
 import { openPresence } from './presence.ts'
 import { openSignatures, type Signature } from './signatures.ts'
@@ -49,6 +49,8 @@ export interface ApprovalsParts {
   steady?: (() => number) | undefined
   /** Refuses a command as every step of the gate does. */
   refuse: (command: Command, why: No) => Answer
+  /** ms by which the clock is behind the last row of the audit, when that is more than a minute; else 0. */
+  behind: number
   /** Judges an approved command once more, with `last` as the last step, and sends it. */
   carryOut: (command: Command, last: () => No | undefined) => Promise<Answer>
 }
@@ -147,6 +149,7 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     recordMs: bounds.recordMs,
     prefix: parts.prefix,
     mayApprove,
+    away: (who) => away(policy, who),
     note: (event, view, who, detail, same) =>
       desk.note(event, view.commandId, who, detail, view.device, view.intent, same),
     ended(approval, status, why, by) {
@@ -161,8 +164,7 @@ export const openApprovals = async (parts: ApprovalsParts) => {
   })
 
   /** After a jump of the clock nobody knows how old anything is. */
-  const lookAtClock = (): void => {
-    const by = departed()
+  const lookAtClock = (by = departed()): void => {
     if (by === 0) return
     presence.forget()
     const cancelled = book.cancel(
@@ -225,6 +227,11 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     if (who.kind !== 'person' || !mayApprove(who).ok || !roles.some((role) => who.roles.includes(role))) {
       desk.note('refused.resume', '', by, { why: 'role', takes: roles }, HUB, RESUME, 'role')
       throw new Forbidden(`Releasing the shop takes one of the roles: ${roles.join(', ')}.`)
+    }
+    const outside = away(policy, who)
+    if (outside !== undefined) {
+      desk.note('refused.resume', '', by, { why: 'remote' }, HUB, RESUME, 'remote')
+      throw new Forbidden(`The shop is not released from outside: ${outside}.`)
     }
     if (held === undefined) throw new Recoverable('CONFLICT', 'The shop is not stopped: there is nothing to release.')
     if (!dual) {
@@ -310,19 +317,24 @@ export const openApprovals = async (parts: ApprovalsParts) => {
       if (status === 'pending') {
         waiting.set(command.request.id, command)
         book.resume(approval)
-      } else if (status === 'approved' && !isAnswered) {
+      } else if (status === 'approved' && !isAnswered && parts.behind === 0) {
         void carryOut(command, approval)
       } else {
         void desk.close(
           command,
           status === 'expired' ? 'expired' : 'denied',
-          `Not approved: ${status === 'expired' ? `nobody said yes until ${expiresAt}` : status}.`,
+          status === 'approved' && parts.behind > 0
+            ? 'Approved, but not sent: the clock was set back while the hub was off, so nobody knows how old the yes is. Ask again.'
+            : `Not approved: ${status === 'expired' ? `nobody said yes until ${expiresAt}` : status}.`,
         )
       }
       return true
     },
     /** After all commands are taken up. */
-    restored: (): Promise<void> => book.settle(),
+    async restored(): Promise<void> {
+      await book.settle()
+      lookAtClock(-parts.behind)
+    },
     announce,
     async close(): Promise<void> {
       offLook()

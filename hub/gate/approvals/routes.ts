@@ -8,6 +8,7 @@ import { accepted, timeOf } from '../answers.ts'
 import { Asked, askedView } from '../asked.ts'
 import { detailOf } from '../audit.ts'
 import type { GateRoutesParts } from '../routes.ts'
+import { REFUSALS, SAFETY_EVENTS } from '../told.ts'
 import { DECISIONS } from './book.ts'
 import { ALGORITHMS, Signature } from './signatures.ts'
 
@@ -45,12 +46,6 @@ const Event = z.object({
   hazardEventId: z.string().optional().describe('The approval it belongs to'),
 })
 
-/** Events of the audit that people should know of, as prefixes. */
-const SAFETY_EVENTS = ['approval.', 'stop', 'latch.', 'policy.', 'signing-key.', 'clock.', 'audit.']
-const REFUSALS = ['approval', 'presence', 'signature', 'role', 'hours', 'latch', 'policy', 'resume', 'withdrawn'].map(
-  (step) => `refused.${step}`,
-)
-
 export const safetyRoutes =
   ({ gate, store }: GateRoutesParts): Routes =>
   (app) => {
@@ -76,6 +71,26 @@ export const safetyRoutes =
         },
       },
       async () => gate.safety.status(),
+    )
+
+    app.get(
+      '/api/remote/status',
+      {
+        config: { may: 'self.read' },
+        schema: {
+          summary: 'Whether the hub takes this session for one from outside: what needs an approval is refused to it',
+          tags: ['safety'],
+          response: {
+            200: z.object({
+              remote: z.boolean(),
+              address: z.string(),
+              why: z.string().optional(),
+              hazards: z.enum(['refuse', 'allow']).describe('What the policy says of hazards from outside'),
+            }),
+          },
+        },
+      },
+      async (request) => gate.safety.remote(request.principal),
     )
 
     app.post(

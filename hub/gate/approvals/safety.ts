@@ -1,5 +1,6 @@
 // What people do about safety besides asking: answer approvals, release the shop after a stop, keep signing keys, look at the policy.
 import type { Access } from '../../access/access.ts'
+import { peerIn } from '../../access/peer.ts'
 import { originOf, type Principal } from '../../bus/principal.ts'
 import { Forbidden } from '../../errors.ts'
 import type { Desk } from '../desk.ts'
@@ -27,6 +28,8 @@ export interface Safety {
   takeBack(who: Principal, approval: string): Promise<ApprovalView>
   /** Releases the shop after a stop, or asks a second person for it. */
   resume(who: Principal, reason: string): Promise<{ released: boolean; approval?: ApprovalView }>
+  /** Whether somebody counts as not in the building. */
+  remote(who: Principal): { remote: boolean; address: string; why?: string; hazards: 'refuse' | 'allow' }
   keys(who: Principal, device?: string): Promise<SigningKey[]>
   /** A new signing key of one's own, or of a device. `secret` is given this once, for HMAC only. */
   addKey(
@@ -70,6 +73,16 @@ export const safetyOf = ({
     answer: (who, decision) => approvals.answer(who, decision),
     takeBack: (who, id) => book.takeBack(who, id),
     resume: (who, reason) => approvals.resume(who, reason),
+    remote(who) {
+      const peer = peerIn(who)
+      const why = peer && policy.now.remote(peer)
+      return {
+        remote: why !== undefined,
+        address: peer?.address ?? '',
+        ...(why === undefined ? {} : { why }),
+        hazards: policy.now.settings.remote.hazards,
+      }
+    },
     keys: async (who, device) => signatures.keys(ownerOf(who, device)),
     async addKey(who, { device, ...wish }) {
       const key = await signatures.add(ownerOf(who, device), wish)

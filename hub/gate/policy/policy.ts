@@ -1,8 +1,11 @@
 // The policy: what an intent on a device takes. Rules of policy.yaml first, then the hub's own; high hazard always takes two people.
 import type { Role } from '../../bus/principal.ts'
-import type { Device } from '../../devices/devices.ts'
+import type { Peer } from '../../access/peer.ts'
+import type { Device, Devices } from '../../devices/devices.ts'
 import { canonical, sha256 } from '../canonical.ts'
-import { builtInRule, type Hazard, hazardRules, needsApproval, worse } from '../hazards.ts'
+import { builtInRule, type Hazard, hazardRules, isHarmless, needsApproval, worse } from '../hazards.ts'
+import { type CompiledHold, heldBy } from './holds.ts'
+import { openRemote } from './remote.ts'
 import { type Hours, PolicyFile, type Presence, type Rule } from './schema.ts'
 
 /** What one intent on one device takes. */
@@ -31,6 +34,10 @@ export interface Policy {
   readonly version: string
   readonly settings: PolicyFile
   takes(device: Subject, intent: string): Takes
+  /** The interlock of the file that blocks an intent as things are now. */
+  heldBy(device: Subject, intent: string, devices: Pick<Devices, 'get'>): { name: string; why: string } | undefined
+  /** Why somebody who comes over HTTP counts as not in the building; undefined for somebody who does not. */
+  remote(peer: Peer): string | undefined
 }
 
 export const APPROVERS: readonly Role[] = ['engineer', 'safety', 'admin']
@@ -56,17 +63,29 @@ const globOf = (patterns: string | readonly string[] | undefined): Test => {
   return (text) => tests.some((test) => test.test(text))
 }
 
-const compiled = (rule: Rule) => ({
-  rule,
-  intent: globOf(rule.intent),
-  device: globOf(rule.device),
-  kind: globOf(rule.kind),
-  zone: rule.zone === undefined ? undefined : globOf(rule.zone),
-})
+const fitting = ({
+  intent,
+  device,
+  kind,
+  zone,
+}: Pick<Rule, 'intent' | 'device' | 'kind' | 'zone'>): CompiledHold['fits'] => {
+  const [ofIntent, ofDevice, ofKind] = [globOf(intent), globOf(device), globOf(kind)]
+  const ofZone = zone === undefined ? undefined : globOf(zone)
+  return (subject, name) =>
+    ofIntent(name) &&
+    ofDevice(subject.id) &&
+    ofKind(subject.kind) &&
+    (ofZone === undefined || (subject.area !== undefined && ofZone(subject.area)))
+}
 
 /** A policy out of what the file says; without one, the hub's own rules alone. */
 export const policyOf = (settings: PolicyFile = PolicyFile.parse({})): Policy => {
-  const rules = settings.rules.map(compiled)
+  const rules = settings.rules.map((rule) => ({ rule, fits: fitting(rule) }))
+  const holds = settings.interlocks.map((hold, i) => ({
+    hold,
+    name: hold.name ?? `interlock ${i + 1}`,
+    fits: fitting(hold),
+  }))
   const zones = new Map(Object.entries(settings.zones).map(([name, { level }]) => [name.toLowerCase(), level]))
   const version = sha256(
     canonical([
@@ -78,16 +97,12 @@ export const policyOf = (settings: PolicyFile = PolicyFile.parse({})): Policy =>
   ).slice(0, VERSION_LENGTH)
   const known = new Map<string, Takes>()
 
-  const work = ({ id, kind, area }: Subject, intent: string): Takes => {
-    const found = rules.find(
-      (rule) =>
-        rule.intent(intent) &&
-        rule.device(id) &&
-        rule.kind(kind) &&
-        (rule.zone === undefined || (area !== undefined && rule.zone(area))),
-    )?.rule
+  const work = (subject: Subject, intent: string): Takes => {
+    const { kind, area } = subject
+    const found = rules.find(({ fits }) => fits(subject, intent))?.rule
     const own = found === undefined && settings.builtIn ? builtInRule(kind, intent) : undefined
-    const classed = found?.hazard ?? own?.hazard ?? 'low'
+    const unnamed = isHarmless(intent) ? 'low' : settings.unknown
+    const classed = found?.hazard ?? own?.hazard ?? unnamed
     const level = area === undefined ? undefined : zones.get(area.toLowerCase())
     const hazard = needsApproval(classed) && level !== undefined ? worse(classed, level) : classed
     return {
@@ -110,6 +125,8 @@ export const policyOf = (settings: PolicyFile = PolicyFile.parse({})): Policy =>
   return {
     version,
     settings,
+    remote: openRemote(settings.remote.networks),
+    heldBy: (device, intent, devices) => (holds.length === 0 ? undefined : heldBy(holds, device, intent, devices)),
     takes(device, intent) {
       const key = JSON.stringify([device.id, device.kind, device.area, intent])
       const before = known.get(key)

@@ -1,8 +1,9 @@
 // The form of policy.yaml: who may ask for what, where, when, and who has to say yes.
 import { z } from 'zod'
 import { ROLES } from '../../bus/principal.ts'
-import { Line } from '../../topics/core.ts'
+import { DeviceId, Line } from '../../topics/core.ts'
 import { HAZARDS } from '../hazards.ts'
+import { isNetwork, PRIVATE } from './remote.ts'
 
 const Pattern = z
   .string()
@@ -60,6 +61,34 @@ export const Rule = z.strictObject({
   ...needs,
 })
 
+const Scalar = z.union([z.string().max(200), z.number(), z.boolean()])
+
+export const While = z
+  .strictObject({
+    device: DeviceId.optional().describe('Whose state is looked at. Default: the device itself'),
+    value: Line(120).min(1).describe('A value of its state; `nozzle.actual` is `actual` in `nozzle`'),
+    above: z.number().optional(),
+    below: z.number().optional(),
+    is: z.union([Scalar, z.array(Scalar).min(1).max(50)]).optional(),
+    unknown: z
+      .enum(['refuse', 'allow'])
+      .default('refuse')
+      .describe('What counts when the device is offline or does not say the value'),
+  })
+  .refine(
+    ({ above, below, is }) => (is === undefined) !== (above === undefined && below === undefined),
+    'takes either `is`, or `above` or `below`',
+  )
+
+export const Hold = z.strictObject({
+  name: Line(120).optional().describe('For people; shown in refusals and in the audit'),
+  intent: Patterns.describe("What is refused: 'switch.turn_off'"),
+  device: Patterns.optional().describe('Ids of devices. Default: all'),
+  kind: Patterns.optional().describe('Kinds of devices. Default: all'),
+  zone: Patterns.optional().describe('Areas of devices. Default: all'),
+  while: z.union([While, z.array(While).min(1).max(10)]).describe('As long as this is so, or any one of several'),
+})
+
 export const PolicyFile = z.strictObject({
   timeZone: z
     .string()
@@ -86,6 +115,31 @@ export const PolicyFile = z.strictObject({
     .default({})
     .describe('Areas of devices, with how dangerous they are'),
   rules: z.array(Rule).max(500).default([]).describe('The first that fits counts'),
+  interlocks: z
+    .array(Hold)
+    .max(100)
+    .default([])
+    .describe('What is refused while something is so, also when the device calls it safe. A stop is not held up'),
+  unknown: z
+    .enum(['low', 'medium', 'high'])
+    .default('low')
+    .describe('Class of an intent that no rule names and that is not one of the usual harmless ones'),
+  remote: z
+    .strictObject({
+      hazards: z
+        .enum(['refuse', 'allow'])
+        .default('refuse')
+        .describe('Whether what needs an approval may be asked for, and approved, from outside'),
+      networks: z
+        .array(z.string().max(60).refine(isNetwork, "must be a network such as '192.168.1.0/24'"))
+        .max(50)
+        .default([...PRIVATE])
+        .describe(
+          'Who comes from elsewhere, or through a proxy, is remote. Default: this machine and private networks',
+        ),
+    })
+    .prefault({})
+    .describe('Sessions from outside, told by the address of the connection'),
   resume: z
     .strictObject({
       roles: z.array(z.enum(ROLES)).min(1).default(['safety']).describe('Who may release the shop after a stop'),
@@ -110,6 +164,8 @@ export const PolicyFile = z.strictObject({
 })
 
 export type PolicyFile = z.output<typeof PolicyFile>
+export type While = z.output<typeof While>
+export type Hold = z.output<typeof Hold>
 export type Rule = z.output<typeof Rule>
 export type Hours = z.output<typeof Hours>
 export type Presence = (typeof PRESENCES)[number]
