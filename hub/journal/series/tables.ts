@@ -39,6 +39,17 @@ export interface Row {
   bucket: Bucket
 }
 
+export interface Change {
+  reached: Reached
+  rows: Iterable<Row>
+  series: Iterable<Series>
+  /** Series that are followed no more; their buckets stay until they are too old. */
+  gone: Iterable<number>
+  /** Series whose buckets go at once. */
+  erased: Iterable<number>
+  personal: Iterable<[device: string, is: boolean]>
+}
+
 export interface Tables {
   reached(): Reached
   series(): Series[]
@@ -46,16 +57,7 @@ export interface Tables {
   personal(): string[]
   find(span: Span, index: number, series: number): Bucket | undefined
   /** Everything at once, or nothing. */
-  write(change: {
-    reached: Reached
-    rows: Iterable<Row>
-    series: Iterable<Series>
-    /** Series that are followed no more; their buckets stay until they are too old. */
-    gone: Iterable<number>
-    /** Series whose buckets go at once. */
-    erased: Iterable<number>
-    personal: Iterable<[device: string, is: boolean]>
-  }): void
+  write(change: Change): void
   /** Deletes buckets of a span up to `index`, and no more than `most` spans of the oldest. Returns from which index on all is kept. */
   drop(span: Span, upTo: number, most: number): void
   /** The oldest bucket of a span; undefined when there is none. */
@@ -200,7 +202,7 @@ const tablesIn = (db: Database.Database): Tables => {
       const { n, sum, low, high, first, first_at, last, last_at, held } = row
       return { n, sum, min: low, max: high, first, firstAt: first_at, last, lastAt: last_at, held }
     },
-    write: db.transaction((change) => {
+    write: db.transaction((change: Change): void => {
       const { place, run, seq, at, nextId } = change.reached
       for (const [device, is] of change.personal) (is ? putPersonal : dropPersonal).run(device)
       for (const id of change.gone) dropSeries.run(id)
@@ -210,14 +212,14 @@ const tablesIn = (db: Database.Database): Tables => {
         put.run(seconds(span), index, series, b.n, b.sum, b.min, b.max, b.first, b.firstAt, b.last, b.lastAt, b.held)
       const { firstSeq, salt, offset, before } = place
       putReached.run(run, firstSeq, salt, offset, before.firstSeq, before.salt, seq, at, nextId)
-    }) as Tables['write'],
-    drop: db.transaction((span, upTo, most) => {
+    }),
+    drop: db.transaction((span: Span, upTo: number, most: number): void => {
       const first = oldest.get(seconds(span))
       if (first === undefined || first >= upTo) return
       const end = Math.min(upTo, first + most)
       dropBuckets.run(seconds(span), end)
       putKept.run(seconds(span), end)
-    }) as Tables['drop'],
+    }),
     oldest: (span) => oldest.get(seconds(span)),
     keptFrom: (span) => kept.get(seconds(span)) ?? 0,
     forget: (day) => void db.prepare('delete from series where day < ?').run(day),

@@ -66,6 +66,8 @@ export const walk = (
     left -= used
     const before = now.firstSeq === firstSeq ? now.before : { firstSeq: now.firstSeq, salt: now.salt }
     now = { firstSeq, salt, offset: from + used, before }
+    // The rest of this segment comes before the next one.
+    if (size - now.offset >= HEAD_BYTES) break
   }
   return { place: now, bytes: mostBytes - left }
 }
