@@ -97,7 +97,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       message: `Who announced which device could not be stored, and is forgotten when the hub stops: ${reason}`,
     }),
   )
-  const router = openRouter(native)
+  const router = openRouter(native, now)
   const claims = openClaims(native)
   const pace = openPace(now, most.devices)
   const entries = new Map<string, Entry>()

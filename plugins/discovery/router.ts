@@ -1,6 +1,7 @@
 // Brings native messages to the devices that read their topics: one subscription for each first level, whatever the number of devices.
 import type { Subscription } from 'rxjs'
 import type { Native, NativeMessage } from '#hub/plugin'
+import { openRecent } from './recent.ts'
 
 export type Take = (message: NativeMessage) => void
 
@@ -8,7 +9,7 @@ export interface Router {
   has(topic: string): boolean
   join(topics: Iterable<string>, take: Take): void
   leave(topics: Iterable<string>, take: Take): void
-  /** Gives what is retained on these topics, before it returns, to those who joined them. */
+  /** Gives what is retained on these topics and what was said there just now, before it returns, to those who joined them: all as retained. */
   seed(topics: ReadonlySet<string>): void
   /** Topics that somebody reads. */
   readonly size: number
@@ -17,22 +18,27 @@ export interface Router {
 
 const rootOf = (topic: string): string => `${topic.split('/', 1)[0] ?? ''}/#`
 
-export const openRouter = (native: Pick<Native, 'hear'>): Router => {
+/** Where devices say how they are without retaining it, and before they announce themselves. */
+const ALWAYS: readonly string[] = ['tele/#', 'stat/#', 'zigbee2mqtt/#']
+
+export const openRouter = (native: Pick<Native, 'hear'>, now: () => number): Router => {
   const takers = new Map<string, Set<Take>>()
   const roots = new Map<string, { topics: number; heard: Subscription }>()
+  const recent = openRecent(now)
 
   const give = (message: NativeMessage): void => {
     for (const take of takers.get(message.topic) ?? []) take(message)
   }
 
-  const rooted = (topic: string, by: 1 | -1): void => {
-    const filter = rootOf(topic)
+  const rooted = (filter: string, by: 1 | -1): void => {
     const root = roots.get(filter)
     if (root === undefined) {
       if (by === 1) {
         const heard = native.hear(filter).subscribe((message) => {
           // What was retained is given by `seed`, once, to those it is new to.
-          if (!message.retained) give(message)
+          if (message.retained) return
+          recent.add(message)
+          give(message)
         })
         roots.set(filter, { topics: 1, heard })
       }
@@ -44,6 +50,8 @@ export const openRouter = (native: Pick<Native, 'hear'>): Router => {
     roots.delete(filter)
   }
 
+  for (const filter of ALWAYS) rooted(filter, 1)
+
   return {
     has: (topic) => takers.has(topic),
     join(topics, take) {
@@ -52,7 +60,7 @@ export const openRouter = (native: Pick<Native, 'hear'>): Router => {
         if (set !== undefined) set.add(take)
         else {
           takers.set(topic, new Set([take]))
-          rooted(topic, 1)
+          rooted(rootOf(topic), 1)
         }
       }
     },
@@ -61,7 +69,7 @@ export const openRouter = (native: Pick<Native, 'hear'>): Router => {
         const set = takers.get(topic)
         if (set?.delete(take) !== true || set.size > 0) continue
         takers.delete(topic)
-        rooted(topic, -1)
+        rooted(rootOf(topic), -1)
       }
     },
     seed(topics) {
@@ -73,6 +81,7 @@ export const openRouter = (native: Pick<Native, 'hear'>): Router => {
           })
           .unsubscribe()
       }
+      for (const message of recent.on(topics)) give({ ...message, retained: true })
     },
     get size() {
       return takers.size
@@ -80,6 +89,7 @@ export const openRouter = (native: Pick<Native, 'hear'>): Router => {
     close() {
       for (const { heard } of roots.values()) heard.unsubscribe()
       roots.clear()
+      recent.clear()
       takers.clear()
     },
   }
