@@ -12,6 +12,7 @@ import { Button } from './design/button.tsx'
 import { Note } from './design/parts.tsx'
 import { Toasts } from './design/toast.tsx'
 import { MqttClients } from './health/clients.tsx'
+import { HealthErrors } from './health/errors.tsx'
 import { HealthParts } from './health/health.tsx'
 import { FlowPage } from './flow/detail/page.tsx'
 import { FlowsPage } from './flow/page.tsx'
@@ -21,6 +22,8 @@ import { DevicesPage } from './devices/page.tsx'
 import { words } from './devices/value.ts'
 import { JarvisProvider, useJarvisContext, useTopics } from './live/jarvis.tsx'
 import { Messages } from './messages/list.tsx'
+import { NotificationsPage } from './notifications/page.tsx'
+import { aliasOf } from './pages/alias.ts'
 import { Claim } from './pages/claim.tsx'
 import { Door } from './pages/door.tsx'
 import { Login } from './pages/login.tsx'
@@ -53,6 +56,7 @@ const HealthPage = () => (
     <div className="panel">
       <HealthParts />
     </div>
+    <HealthErrors />
     <MqttClients />
   </div>
 )
@@ -84,13 +88,18 @@ const OwnTalk = () => <TalkPage id={ownConversation(useJarvisContext().me.id)} /
 const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
   const wall = path === '/wall' || path.startsWith('/wall/')
   useWallTheme(wall)
+  const alias = aliasOf(path, location.search)
+  useEffect(() => {
+    if (alias !== undefined) go(alias, { replace: true })
+  }, [alias])
   if (wall) return <Wall />
+  if (alias !== undefined) return null
   const pages: Record<string, { title: React.ReactNode; page: React.ReactNode }> = {
     '/': { title: 'Now', page: <Now /> },
-    '/dashboard': { title: 'Now', page: <Now /> },
     '/approvals': { title: 'Approvals', page: <ApprovalsPage /> },
     '/devices': { title: 'Devices', page: <DevicesPage /> },
     '/talk': { title: 'Talk', page: <OwnTalk /> },
+    '/notifications': { title: 'Notifications', page: <NotificationsPage /> },
     '/audit': { title: 'Audit', page: <AuditPage /> },
     '/requests': { title: 'Requests', page: <RequestsPage /> },
     '/messages': { title: 'Messages', page: <Messages /> },

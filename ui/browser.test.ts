@@ -2,41 +2,27 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
-  CHROMIUM,
+  browserApp,
   eventually,
   login,
   lowestTarget,
-  openBrowser,
   PHONE,
   present,
   SCREEN,
   SIZES,
+  titleOf,
   violations,
 } from './testing/browser.ts'
 import { CLAIM_CODE } from './testing/fake-hub.ts'
 
-let app: Awaited<ReturnType<typeof openBrowser>>
-const start: typeof app.start = (options) => app.start(options)
-const visit: typeof app.visit = (url, options) => app.visit(url, options)
-const open: typeof app.open = (hub, path, options) => app.open(hub, path, options)
-
-beforeAll(async () => {
-  if (present) app = await openBrowser()
-}, 60_000)
-
-afterEach(async () => {
-  if (present) await app.end()
-})
-
-afterAll(async () => {
-  if (present) await app.close()
-}, 30_000)
+const app = browserApp()
+const { start, visit, open } = app
 
 const card = (page: Page, id: string) => page.locator(`[data-device="${id}"]`)
 
-const title = present ? 'the web app' : `the web app (skipped: ${CHROMIUM} is missing. apt-get install chromium)`
+const title = titleOf('the web app')
 
 describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
   test('whoever signs in returns to where they were going', async () => {

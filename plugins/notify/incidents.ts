@@ -53,6 +53,12 @@ export const ofError = ({ payload }: Pick<Heard<'errors/{severity}/{source}'>, '
   }
 }
 
+/** `13:56`, by the clock of the hub. */
+const timeOf = (instant: string): string => {
+  const at = new Date(instant)
+  return [at.getHours(), at.getMinutes()].map((n) => String(n).padStart(2, '0')).join(':')
+}
+
 /** An approval that waits, with the link that opens it; or how it ended. */
 export const ofApproval = ({ payload }: Pick<Heard<'approvals/{approval}'>, 'payload'>): Incident => {
   const { id, effect, requestedBy, needed, given, expiresAt, status, hazard } = payload
@@ -63,7 +69,7 @@ export const ofApproval = ({ payload }: Pick<Heard<'approvals/{approval}'>, 'pay
     severity: hazard === 'high' ? 'critical' : 'warning',
     title: clean(`Approval needed: ${payload.intent} of ${payload.device}`, 120),
     text: clean(
-      `${effect} Asked by ${requestedBy}. ${given.length} of ${needed} have said yes. Ends at ${expiresAt}.`,
+      `${effect} Asked by ${requestedBy.replace(/^person:/, '')}. ${given.length} of ${needed} have said yes. What nobody answers by ${timeOf(expiresAt)} is refused.`,
       1000,
     ),
     link: `/approvals?id=${encodeURIComponent(id)}`.slice(0, 300),

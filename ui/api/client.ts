@@ -25,9 +25,18 @@ import {
   type ApprovalItem,
   type Safety,
 } from './read-approval.ts'
-import { readAuditCheck, readAuditRow, type AuditCheck, type AuditQuery, type AuditRow } from './read-audit.ts'
+import {
+  readAuditCheck,
+  readAuditHead,
+  readAuditRow,
+  type AuditCheck,
+  type AuditHead,
+  type AuditQuery,
+  type AuditRow,
+} from './read-audit.ts'
 import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
 import { readNotUnderstood, readTalk, readTurns, type PastTurn, type TalkAnswer } from './read-talk.ts'
+import { readErrorEvent, type ErrorItem } from './read-notification.ts'
 import { readReplay, readReplayId } from './read-replay.ts'
 import type {
   Claim,
@@ -85,6 +94,8 @@ export interface Hub {
   commandsOf(device: string): Promise<CommandItem[]>
   /** Open approvals; with `all`, also those that ended, newest first, `before` an instant by the hub's clock. */
   approvals(query?: { all?: boolean; before?: number; limit?: number }): Promise<ApprovalItem[]>
+  /** One approval, open or ended; nothing when the hub knows none. */
+  approval(id: string): Promise<ApprovalItem | undefined>
   /** Answers an approval; a yes that does not count rejects with the hub's words. */
   answer(answer: ApprovalAnswer): Promise<Answered>
   /** Takes back what one asked for oneself. */
@@ -93,12 +104,20 @@ export interface Hub {
   /** Asks for the release of the shop after a stop; the approval to be answered, or nothing when it is released. */
   resume(): Promise<{ approval?: ApprovalItem }>
   audit(query: AuditQuery): Promise<AuditRow[]>
+  /** The inbox as the hub tells it. */
+  notifications(): Promise<unknown>
+  /** Marks one notification as seen by oneself; without an id, all of them. */
+  seen(notification?: string): Promise<void>
+  /** Error events of the last day, newest first. */
+  errors(limit: number): Promise<ErrorItem[]>
   /** Says a sentence to the assistant. */
   query(conversationId: string, sentence: string): Promise<TalkAnswer>
   /** What was said in a conversation; nothing when there is none. */
   conversation(id: string): Promise<PastTurn[]>
   /** Walks the whole chain of the audit. */
   verifyAudit(): Promise<AuditCheck>
+  /** Where the chain of the audit ends, and the newest signed head of it. */
+  auditHead(): Promise<AuditHead>
   flow(id: string): Promise<FlowDetail>
   /** Gives a flow these params; it starts anew with them. A value that does not fit rejects, naming the field. */
   flowParams(id: string, values: Record<string, unknown>): Promise<void>
@@ -201,6 +220,14 @@ export const hubApi = (caller: Caller): Hub => {
       if (before !== undefined) query.set('before', new Date(before).toISOString())
       return readItems(await call(`/api/approvals?${query.toString()}`), readApproval)
     },
+    approval: async (id) => {
+      try {
+        return readApproval(await call(`/api/approvals/${encodeURIComponent(id)}`))
+      } catch (error) {
+        if (error instanceof Problem && error.status === 404) return undefined
+        throw error
+      }
+    },
     answer: async (answer) =>
       shaped(readAnswered(await post('/api/safety/hazards/approve', answer)), '/api/safety/hazards/approve'),
     takeBack: async (id) => void (await post('/api/safety/hazards/cancel', { id })),
@@ -217,6 +244,13 @@ export const hubApi = (caller: Caller): Hub => {
       if (before !== undefined) query.set('before', String(before))
       return readItems(await call(`/api/audit?${query.toString()}`), readAuditRow)
     },
+    notifications: () => call('/api/notifications'),
+    seen: async (id) =>
+      void (await post(
+        id === undefined ? '/api/notifications/seen' : `/api/notifications/${encodeURIComponent(id)}/seen`,
+        {},
+      )),
+    errors: async (limit) => readItems(await call(`/api/errors?limit=${limit}`), readErrorEvent),
     query: async (conversationId, sentence) => {
       const body = { conversationId, channel: 'text', input: { text: sentence } }
       try {
@@ -240,6 +274,7 @@ export const hubApi = (caller: Caller): Hub => {
       const path = '/api/audit/verify'
       return shaped(readAuditCheck(await call(path, { signal: AbortSignal.timeout(LONG_MS) })), path)
     },
+    auditHead: async () => shaped(readAuditHead(await call('/api/audit/head')), '/api/audit/head'),
     flow: async (id) => {
       const path = `/api/flows/${encodeURIComponent(id)}`
       return shaped(readFlowDetail(await call(path)), path)

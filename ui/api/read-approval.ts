@@ -15,6 +15,8 @@ export interface ApprovalItem {
   hazard: string
   zone?: string
   requestedBy: string
+  /** Whoever asked may be one of those who say yes. */
+  askerMay: boolean
   reason?: string
   /** How many people have to say yes. */
   needed: number
@@ -69,6 +71,12 @@ const readGiven = (value: unknown): ApprovalItem['given'] =>
       })
     : []
 
+/** The hub says it on the approval or in its evidence. Before it did, only the release of the shop was like that. */
+const readAskerMay = (value: Json): boolean => {
+  const said = value['requesterMayApprove'] ?? record(value['evidence'])['requesterMayApprove']
+  return typeof said === 'boolean' ? said : value['intent'] === 'safety.resume'
+}
+
 /** An approval; undefined without an id, a known status or the digest an answer needs. */
 export const readApproval = (value: unknown): ApprovalItem | undefined => {
   if (!isRecord(value)) return undefined
@@ -86,6 +94,7 @@ export const readApproval = (value: unknown): ApprovalItem | undefined => {
     effect: text(value['effect']) ?? '',
     hazard: text(value['hazard']) ?? '',
     requestedBy: text(value['requestedBy']) ?? '',
+    askerMay: readAskerMay(value),
     needed: Math.max(1, count(value['needed'])),
     given: readGiven(value['given']),
     requestedAt: instant(value['requestedAt']),

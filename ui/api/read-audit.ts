@@ -1,5 +1,5 @@
 // Reading the audit: its rows, and whether the chain of them is whole.
-import { count, instant, isRecord, record, text, type Json } from './read.ts'
+import { count, instant, isRecord, optional, record, text, type Json } from './read.ts'
 
 export interface AuditRow {
   n: number
@@ -33,6 +33,54 @@ export interface AuditCheck {
   rows: number
   /** The first row that is not as it was written. */
   firstBad?: { n: number; why: string }
+}
+
+/** Where the chain ends, and what was written down of it outside the database. */
+export interface AuditHead {
+  /** The last row. */
+  n: number
+  hash: string
+  /** Missing where the hub keeps no heads. */
+  anchored?: {
+    file: string
+    everyMinutes: number
+    /** Fingerprint of the key that signs. */
+    key: string
+    /** The newest signed head; missing while none was written. */
+    newest?: { n: number; hash: string; at: number; key: string }
+    /** Why the newest head does not count. */
+    wrong?: string
+  }
+}
+
+const readAnchored = (value: Json): NonNullable<AuditHead['anchored']> => {
+  const newest = value['newest']
+  return {
+    file: text(value['file']) ?? '',
+    everyMinutes: count(value['everyMinutes']),
+    key: text(value['key']) ?? '',
+    ...(isRecord(newest)
+      ? {
+          newest: {
+            n: count(newest['n']),
+            hash: text(newest['hash']) ?? '',
+            at: instant(newest['at']),
+            key: text(newest['key']) ?? '',
+          },
+        }
+      : {}),
+    ...optional({ wrong: text(value['wrong']) }),
+  }
+}
+
+export const readAuditHead = (value: unknown): AuditHead | undefined => {
+  if (!isRecord(value) || typeof value['n'] !== 'number') return undefined
+  const anchored = value['anchored']
+  return {
+    n: value['n'],
+    hash: text(value['hash']) ?? '',
+    ...(isRecord(anchored) ? { anchored: readAnchored(anchored) } : {}),
+  }
 }
 
 export const readAuditRow = (value: unknown): AuditRow | undefined => {

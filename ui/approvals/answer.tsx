@@ -9,7 +9,7 @@ import { Note } from '../design/parts.tsx'
 import { tell } from '../design/toast.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { statusWords } from '../live/request.ts'
-import { askedWords, isPhrase, neededWords, ownOrigin, phraseOf, rolesOf, type Part } from './words.ts'
+import { askedWords, isPhrase, neededWords, ownOrigin, phraseOf, rolesOf, who, type Part } from './words.ts'
 
 interface Props {
   approval: ApprovalItem
@@ -17,21 +17,13 @@ interface Props {
   part: Part
 }
 
-const Standing = ({ approval, part }: Omit<Props, 'name'>) => {
-  if (part === 'said') return <Note tone="idle">Your yes counts once: somebody else has to say the next one.</Note>
-  if (part === 'asker')
-    return (
-      <Note tone="idle">You asked for this yourself, so somebody else has to say yes, unless the policy lets you.</Note>
-    )
-  if (part === 'role')
-    return (
-      <Note tone="idle">Only these roles may answer: {rolesOf(approval).join(', ')}. Ask somebody who has one.</Note>
-    )
-  if (part === 'reader')
-    return (
-      <Note tone="idle">Your role may look, but not approve. Ask somebody who may: safety, engineer or admin.</Note>
-    )
-  return null
+/** Said up front, so that nobody tries in vain. */
+const standing = (approval: ApprovalItem, part: Part): string | undefined => {
+  if (part === 'said') return 'Your yes counts once: somebody else has to say the next one.'
+  if (part === 'asker') return `You asked for this yourself, so you cannot say yes to it: ${who(approval)} has to.`
+  if (part === 'role') return `Only these roles may answer: ${rolesOf(approval).join(', ')}. Ask ${who(approval)}.`
+  if (part === 'reader') return `Your role may look, but not approve. Ask ${who(approval)}.`
+  return undefined
 }
 
 /** How the hub took an answer, in a sentence. */
@@ -57,9 +49,10 @@ export const Answer = ({ approval, name, part }: Props) => {
   const [problem, setProblem] = useState<string | undefined>(undefined)
   if (part === 'ended') return null
   const phrase = phraseOf(approval)
-  const mayAnswer = me.rights.includes('hazards.approve') && part !== 'role'
+  const mayAnswer = part === 'may' || part === 'said'
   const isOwn = approval.requestedBy === ownOrigin(me)
-  const mayYes = mayAnswer && part !== 'said'
+  const mayYes = part === 'may'
+  const note = standing(approval, part)
   const isReady = phrase === undefined || isPhrase(typed, phrase)
 
   const run = async (work: () => Promise<string>): Promise<void> => {
@@ -88,7 +81,7 @@ export const Answer = ({ approval, name, part }: Props) => {
 
   return (
     <div className="answer">
-      <Standing approval={approval} part={part} />
+      {note !== undefined && <Note tone="idle">{note}</Note>}
       {problem !== undefined && (
         <Note tone="bad" alert>
           {problem}

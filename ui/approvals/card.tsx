@@ -7,7 +7,7 @@ import { Icon, kindIcon } from '../design/icon.tsx'
 import { words } from '../devices/value.ts'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { originWords } from '../messages/origin.ts'
-import { To } from '../pages/shell.tsx'
+import { To } from '../pages/to.tsx'
 import { Answer } from './answer.tsx'
 import { approvalPath } from './path.ts'
 import { useHubNow } from './use-approvals.ts'
@@ -70,7 +70,7 @@ const Facts = ({ approval }: { approval: ApprovalItem }) => {
 }
 
 const Evidence = ({ approval, isOpen }: { approval: ApprovalItem; isOpen: boolean }) => {
-  const lines = evidenceLines(approval.evidence)
+  const lines = evidenceLines(approval, useHubNow())
   return (
     <details className="evidence" open={isOpen}>
       <summary>What the hub knew when it asked</summary>

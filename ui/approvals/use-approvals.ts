@@ -93,9 +93,6 @@ export interface Found {
   problem: string | undefined
 }
 
-/** How many of the newest are looked through for one that ended. */
-const LOOKED_THROUGH = 500
-
 /** One approval by its id: open, ended while this page looked, or out of the hub's history. */
 export const useApproval = (id: string): Found => {
   const { hub, workshop, readAt } = useJarvisContext()
@@ -107,8 +104,8 @@ export const useApproval = (id: string): Found => {
   useEffect(() => {
     if (!isMissing) return undefined
     let current = true
-    hub.approvals({ all: true, limit: LOOKED_THROUGH }).then(
-      (items) => current && setPast({ id, item: items.find((one) => one.id === id) }),
+    hub.approval(id).then(
+      (item) => current && setPast({ id, item }),
       (error: unknown) =>
         current &&
         setProblem(

@@ -1,11 +1,12 @@
 // What an approval says to the person in front of it: how it stands, what is missing, and what they can do about it.
 import type { ApprovalItem, ApprovalState } from '../api/read-approval.ts'
-import { isRecord, type Json } from '../api/read.ts'
+import { isRecord } from '../api/read.ts'
 import type { Me } from '../api/types.ts'
 import type { Tone } from '../design/badge.tsx'
 import { intentLabel } from '../devices/intent.ts'
 import { show, words } from '../devices/value.ts'
 import { originWords } from '../messages/origin.ts'
+import { presenceWords } from './presence.ts'
 
 /** What this person can do: answer, or not, and why not. */
 export type Part = 'ended' | 'reader' | 'role' | 'said' | 'asker' | 'may'
@@ -20,7 +21,7 @@ export const partOf = (approval: ApprovalItem, me: Me, now: number): Part => {
   if (statusAt(approval, now) !== 'pending') return 'ended'
   const own = ownOrigin(me)
   if (approval.given.some(({ by }) => by === own)) return 'said'
-  if (approval.requestedBy === own) return 'asker'
+  if (approval.requestedBy === own && !approval.askerMay) return 'asker'
   if (!me.rights.includes('hazards.approve')) return 'reader'
   return rolesOf(approval).length === 0 || rolesOf(approval).some((role) => me.roles.includes(role)) ? 'may' : 'role'
 }
@@ -29,6 +30,14 @@ export const partOf = (approval: ApprovalItem, me: Me, now: number): Part => {
 export const rolesOf = ({ evidence }: Pick<ApprovalItem, 'evidence'>): string[] => {
   const roles = evidence['approve']
   return Array.isArray(roles) ? roles.filter((one): one is string => typeof one === 'string') : []
+}
+
+/** Who could answer, in words. */
+export const who = (approval: Pick<ApprovalItem, 'evidence'>): string => {
+  const roles = rolesOf(approval)
+  const last = roles.at(-1)
+  if (last === undefined) return 'somebody who may'
+  return `somebody with the role ${roles.length === 1 ? last : `${roles.slice(0, -1).join(', ')} or ${last}`}`
 }
 
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
@@ -81,19 +90,23 @@ const plain = (name: string, value: unknown): string => {
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((one) => plain('', one)).join(', ')
   if (isRecord(value))
     return Object.entries(value)
-      .map(([key, one]) => `${words(key).toLowerCase()} ${plain(key, one)}`)
-      .join(', ')
+      .map(([key, one]) => `${words(key)}: ${plain(key, one)}`)
+      .join(' · ')
   const { text, unit } = show(name, value)
   return unit === '' ? text : `${text} ${unit}`
 }
 
-/** What the hub knew when it asked, as lines; the roles and the policy's version last. */
-export const evidenceLines = (evidence: Json): { name: string; value: string }[] => {
-  const { policy, approve, presence, ...rest } = evidence
+/** What the hub knew when it asked, as lines; the roles and the policy's version last. `now` by the hub's clock. */
+export const evidenceLines = (
+  { evidence, requestedBy }: Pick<ApprovalItem, 'evidence' | 'requestedBy'>,
+  now: number,
+): { name: string; value: string }[] => {
+  const { policy, approve, presence, requesterMayApprove, ...rest } = evidence
   const ordered: [string, unknown][] = [
-    ['presence', presence],
+    ['presence', presenceWords(presence, originWords(requestedBy), now) ?? presence],
     ...Object.entries(rest),
     ['may approve', approve],
+    ['whoever asked may be one of them', requesterMayApprove === true ? true : undefined],
     ['policy version', typeof policy === 'string' ? policy.slice(0, 12) : undefined],
   ]
   return ordered

@@ -12,6 +12,7 @@ import { Empty, Note } from '../design/parts.tsx'
 import { numberText } from '../devices/value.ts'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { originWords } from '../messages/origin.ts'
+import { Head } from './head.tsx'
 import { TimeField } from './time-field.tsx'
 import { ALL, eventTone, EVENTS, eventWords, linesOf, queryOf, type Filters } from './words.ts'
 
@@ -25,12 +26,14 @@ const Chain = () => {
   const { hub } = useJarvisContext()
   const [check, setCheck] = useState<{ result: AuditCheck; at: number } | undefined>(undefined)
   const [busy, setBusy] = useState(false)
+  const [round, setRound] = useState(0)
   const [problem, setProblem] = useState<string | undefined>(undefined)
   const verify = async (): Promise<void> => {
     setBusy(true)
     setProblem(undefined)
     try {
       setCheck({ result: await hub.verifyAudit(), at: Date.now() })
+      setRound((n) => n + 1)
     } catch (error) {
       setProblem(sentence(error))
     } finally {
@@ -39,8 +42,8 @@ const Chain = () => {
   }
   const bad = check?.result.firstBad
   return (
-    <div className="panel chain" aria-live="polite">
-      <div className="chain-words">
+    <section className="panel chain" aria-label="The chain">
+      <div className="chain-words" aria-live="polite">
         {!check && <Badge tone="idle">Not checked yet</Badge>}
         {check?.result.ok === true && (
           <>
@@ -61,7 +64,8 @@ const Chain = () => {
       <Button onPress={() => void verify()} isDisabled={busy}>
         {busy ? 'Checking…' : 'Check the chain'}
       </Button>
-    </div>
+      <Head round={round} />
+    </section>
   )
 }
 

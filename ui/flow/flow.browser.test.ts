@@ -1,31 +1,19 @@
 // The pages of flows in a real browser: graph, table, one flow, its params, and the replay.
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
-  CHROMIUM,
+  browserApp,
   eventually,
   lowestTarget,
-  openBrowser,
   PHONE,
   present,
   SIZES,
+  titleOf,
   violations,
   type Hub,
 } from '../testing/browser.ts'
 
-let app: Awaited<ReturnType<typeof openBrowser>>
-
-beforeAll(async () => {
-  if (present) app = await openBrowser()
-}, 60_000)
-
-afterEach(async () => {
-  if (present) await app.end()
-})
-
-afterAll(async () => {
-  if (present) await app.close()
-}, 30_000)
+const app = browserApp()
 
 const box = (page: Page, name: RegExp | string) => page.locator('.graph-box', { hasText: name })
 const row = (page: Page, id: string) => page.locator(`[data-flow="${id}"]`)
@@ -37,9 +25,7 @@ const decide = (hub: Hub): void => {
   hub.ask('extractor', 'extractor.turn_on', {}, 'flow:dust-starts-extractor', 'c', reading)
 }
 
-const title = present
-  ? 'the pages of flows'
-  : `the pages of flows (skipped: ${CHROMIUM} is missing. apt-get install chromium)`
+const title = titleOf('the pages of flows')
 
 describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
   test('the graph shows what runs, between topics, gate and devices, and follows the live list', async () => {

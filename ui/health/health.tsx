@@ -5,6 +5,7 @@ import { Badge, type Tone } from '../design/badge.tsx'
 import { Empty } from '../design/parts.tsx'
 import { words } from '../devices/value.ts'
 import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
+import { partWords } from './words.ts'
 
 export const healthTone: Record<HealthWord, Tone> = {
   healthy: 'good',
@@ -42,7 +43,7 @@ export const HealthParts = () => {
         <li key={part} className="line flow">
           <div className="flow-head">
             <div className="line-main">
-              <strong>{words(part)}</strong>
+              <strong>{partWords(part)}</strong>
               {what !== undefined && <span className="small">{what}</span>}
               {since !== undefined && (
                 <span className="small soft">

@@ -21,6 +21,7 @@ import {
   withApprovals,
   withCommands,
   withDevices,
+  withInbox,
   withJournal,
   withMessage,
   type Workshop,
@@ -47,6 +48,8 @@ export interface Jarvis {
   denied: ReadonlySet<string>
   /** Reads everything again. */
   refetch(): Promise<void>
+  /** Reads the notifications, for when their topic is not heard. Rejects with a `Problem`. */
+  readInbox(): Promise<void>
   /** Listens to a filter without the prefix until the returned function is called. */
   watch(filter: string): () => void
   full(topic: string): string
@@ -74,6 +77,8 @@ export const useTopics = (filters: readonly string[]): void => {
 
 /** While the live line is down the whole picture is read this often, so that it does not rot. */
 const POLL_MS = 15_000
+/** Everything is read once the line is up, so that nothing falls between; a line that takes longer is not waited for. */
+const LINE_FIRST_MS = 400
 /** A page that gives up waiting for the line says so after this. */
 const GRACE_MS = 4000
 
@@ -136,11 +141,13 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
 
   useEffect(() => {
     let n = 0
+    const first = setTimeout(() => void refetch(), LINE_FIRST_MS)
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mqtt`
     const opened = openLink(
       { url, clientId: me.clientId ?? `ui.${me.id}`, username: me.id, token: session.token },
       {
         up: () => {
+          clearTimeout(first)
           setLink({ state: 'live', since: Date.now() })
           void refetch()
         },
@@ -162,7 +169,6 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
     )
     line.current = opened
     for (const one of watched.current.values()) one.stop = opened.watch(one.filter)
-    void refetch()
     const late = setTimeout(() => {
       setLink((was) =>
         was.state === 'connecting'
@@ -176,6 +182,7 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
     addEventListener('online', wake)
     document.addEventListener('visibilitychange', wake)
     return () => {
+      clearTimeout(first)
       clearTimeout(late)
       removeEventListener('online', wake)
       document.removeEventListener('visibilitychange', wake)
@@ -191,6 +198,15 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
     }, POLL_MS)
     return () => clearInterval(timer)
   }, [link.state, refetch])
+
+  const readInbox = useMemo(
+    () => async (): Promise<void> => {
+      const answer = await hub.notifications()
+      workshop.change((now) => withInbox(now, answer))
+      workshop.flush()
+    },
+    [hub, workshop],
+  )
 
   const watch = useMemo(
     () =>
@@ -224,10 +240,11 @@ export const JarvisProvider = ({ hub, me, session, onRefused, children }: Props)
       problems,
       denied,
       refetch,
+      readInbox,
       watch,
       ...names,
     }),
-    [hub, me, shown, link, readAt, problems, denied, refetch, watch, names],
+    [hub, me, shown, link, readAt, problems, denied, refetch, readInbox, watch, names],
   )
   return <Context value={value}>{children}</Context>
 }

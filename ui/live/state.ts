@@ -1,5 +1,6 @@
 // What the app knows of the workshop, and how each answer and each message changes it. Pure; times in ms by this device's clock.
 import { readApproval, type ApprovalItem } from '../api/read-approval.ts'
+import { readNotification, type NotificationItem } from '../api/read-notification.ts'
 import { readFlow } from '../api/read-flow.ts'
 import { readContext, type ContextItem } from '../api/read-talk.ts'
 import { isRecord, readDevice, readHealth, readItems, type Json } from '../api/read.ts'
@@ -43,6 +44,8 @@ export interface Workshop {
   approvals: ReadonlyMap<string, ApprovalView>
   /** What conversations are about. */
   contexts: ReadonlyMap<string, ContextItem>
+  /** Notifications; undefined before the first word of them. */
+  inbox: readonly NotificationItem[] | undefined
 }
 
 export const EMPTY: Workshop = {
@@ -53,6 +56,7 @@ export const EMPTY: Workshop = {
   health: undefined,
   approvals: new Map(),
   contexts: new Map(),
+  inbox: undefined,
 }
 
 /** Bounds of what the page keeps. */
@@ -222,9 +226,17 @@ const withContextMessage = (workshop: Workshop, id: string, payload: unknown): W
   return { ...workshop, contexts }
 }
 
+/** The whole inbox at once, as its topic and the API tell it. */
+export const withInbox = (workshop: Workshop, payload: unknown): Workshop =>
+  isRecord(payload) && Array.isArray(payload['items'])
+    ? { ...workshop, inbox: readItems(payload, readNotification) }
+    : workshop
+
 /** One heard message. Messages that do not fit are shown in the list and change nothing else. */
 export const withMessage = (workshop: Workshop, message: HeardMessage): Workshop => {
   const { topic, payload, retained, at, n } = message
+  // The inbox says the same again with each change: it is not kept among the messages.
+  if (topic === 'notify/inbox') return withInbox(workshop, payload)
   let next = workshop
   const device = deviceTopic(topic)
   if (device) {

@@ -1,6 +1,7 @@
 // What needs a person now, in sentences; nothing when all is quiet.
 import { approvalPath } from '../approvals/path.ts'
 import { askedWords, neededWords, statusAt } from '../approvals/words.ts'
+import { partWords } from '../health/words.ts'
 import type { DeviceView, Workshop } from '../live/state.ts'
 import { words } from '../devices/value.ts'
 import { flowTone } from '../flow/tone.ts'
@@ -41,7 +42,7 @@ export const concerns = (workshop: Workshop, now: number): Concern[] => {
     list.push({
       key: `health-${part}`,
       tone: status === 'unhealthy' ? 'bad' : 'warn',
-      text: `${words(part)} is ${status}${what === undefined ? '' : `: ${what}`}`,
+      text: `${partWords(part)} is ${status}${what === undefined ? '' : `: ${what}`}`,
       path: '/hub',
     })
   for (const flow of workshop.flows) {

@@ -12,7 +12,7 @@ import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
 import { LastMessages } from '../messages/list.tsx'
 import { OpenBadge, Requests } from '../requests/list.tsx'
 import { concerns, type Concern } from './attention.ts'
-import { To } from './shell.tsx'
+import { To } from './to.tsx'
 
 export const NOW_TOPICS = [
   'devices/+/about',

@@ -1,5 +1,5 @@
 // The frame around the pages: a bar below on a phone, a rail at the left on larger screens, the stop always in sight.
-import { useState, type MouseEvent, type ReactNode } from 'react'
+import { useState, type ReactNode } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
 import { useArrivals } from '../approvals/arrivals.tsx'
 import { Badge } from '../design/badge.tsx'
@@ -11,9 +11,13 @@ import { Ago } from '../design/age.tsx'
 import { Note } from '../design/parts.tsx'
 import { HealthBadge } from '../health/health.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
+import { Bell } from '../notifications/bell.tsx'
 import { StopButton } from '../stop/stop.tsx'
-import { go, usePath } from './route.ts'
+import { usePath } from './route.ts'
 import { chooseTheme, useTheme } from './theme.ts'
+import { follow, To } from './to.tsx'
+
+export { To } from './to.tsx'
 
 interface Place {
   path: string
@@ -37,21 +41,8 @@ const PLACES: readonly Place[] = [
 ]
 const IN_BAR = 4
 
-const follow = (event: MouseEvent, path: string): void => {
-  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
-  event.preventDefault()
-  go(path)
-}
-
-/** A link to a page of the app. */
-export const To = ({ path, children, className }: { path: string; children: ReactNode; className?: string }) => (
-  <a href={path} className={className} onClick={(event) => follow(event, path)}>
-    {children}
-  </a>
-)
-
 /** The page a path belongs to: `/flows/dust` is one of Flows. */
-const placeOf = (path: string): string => (path === '/dashboard' ? '/' : `/${path.split('/')[1] ?? ''}`)
+const placeOf = (path: string): string => `/${path.split('/')[1] ?? ''}`
 
 interface ItemProps {
   place: Place
@@ -179,6 +170,7 @@ interface Props {
 
 export const Shell = ({ title, aside, onLogout, children }: Props) => {
   const [isOpen, setOpen] = useState(false)
+  const { me } = useJarvisContext()
   const waiting = useArrivals()
   return (
     <div className="shell">
@@ -196,6 +188,7 @@ export const Shell = ({ title, aside, onLogout, children }: Props) => {
             <span className="unseen">Hub: </span>
             <HealthBadge />
           </To>
+          {me.rights.includes('errors.read') && <Bell />}
           <Button look="quiet" icon="account" label="Account" onPress={() => setOpen(true)} />
         </div>
       </header>

@@ -5,7 +5,7 @@ import { useJarvisContext } from '../live/jarvis.tsx'
 import { approvalPath } from '../approvals/path.ts'
 import { useHubNow } from '../approvals/use-approvals.ts'
 import { askedWords, leftWords, lookOf, neededWords, ownOrigin, statusAt } from '../approvals/words.ts'
-import { To } from '../pages/shell.tsx'
+import { To } from '../pages/to.tsx'
 
 interface Props {
   approval?: string

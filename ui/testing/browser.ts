@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { fakeHub, PERSON } from './fake-hub.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
@@ -35,15 +36,21 @@ export type Hub = Awaited<ReturnType<typeof fakeHub>>
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-export const login = async (page: Page, { password = PERSON.password, stay = false } = {}): Promise<void> => {
-  await page.getByLabel('User name').fill(PERSON.username)
+export const login = async (
+  page: Page,
+  { username = PERSON.username, password = PERSON.password, stay = false } = {},
+): Promise<void> => {
+  await page.getByLabel('User name').fill(username)
   await page.getByLabel('Password').fill(password)
   if (stay) await page.getByText('Stay signed in on this device').click()
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
+/** What the hub answers itself; everything else is the app. */
+const OF_HUB = /^\/(api|token|health|healthz|readyz|mqtt)(\/|$)/
+
 /** Builds the app and starts the browser; `end` after each test what it opened, `close` at the end. */
-export const openBrowser = async () => {
+const openBrowser = async () => {
   const dist = mkdtempSync(join(tmpdir(), 'millrace-ui-'))
   const vite = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))
   execFileSync(process.execPath, [vite, 'build', root, '--outDir', dist, '--emptyOutDir', '--logLevel', 'error'], {
@@ -59,10 +66,26 @@ export const openBrowser = async () => {
     return hub
   }
 
+  /** Gives pages of a real hub the app that was built here. */
+  const serve = async (context: BrowserContext): Promise<void> => {
+    await context.route(
+      ({ pathname }) => !OF_HUB.test(pathname),
+      async (route) => {
+        const { pathname } = new URL(route.request().url())
+        const path = join(dist, pathname)
+        await route.fulfill({ path: pathname !== '/' && existsSync(path) ? path : join(dist, 'index.html') })
+      },
+    )
+  }
+
   /** A page that fails the test when a script fails or the content policy is broken. */
-  const visit = async (url: string, options: BrowserContextOptions = {}): Promise<Page> => {
+  const visit = async (
+    url: string,
+    { built = false, ...options }: BrowserContextOptions & { built?: boolean } = {},
+  ): Promise<Page> => {
     const context = await browser.newContext({ viewport: TABLET, serviceWorkers: 'block', ...options })
     context.setDefaultTimeout(DEADLINE)
+    if (built) await serve(context)
     const page = await context.newPage()
     const faults: string[] = []
     page.on('pageerror', (error) => faults.push(error.message))
@@ -98,6 +121,38 @@ export const openBrowser = async () => {
     },
   }
 }
+
+type Browser = Awaited<ReturnType<typeof openBrowser>>
+
+/** The app and a browser for the tests of one file: opened before the first, tidied after each, closed after the last. */
+export const browserApp = (): Omit<Browser, 'end' | 'close'> => {
+  let opened: Browser | undefined
+  const app = (): Browser => {
+    if (opened === undefined) throw new Error(`There is no browser at ${CHROMIUM}.`)
+    return opened
+  }
+  beforeAll(async () => {
+    if (present) opened = await openBrowser()
+  }, 60_000)
+  afterEach(async () => {
+    await opened?.end()
+  })
+  afterAll(async () => {
+    await opened?.close()
+  }, 30_000)
+  return {
+    get dist() {
+      return app().dist
+    },
+    start: (options) => app().start(options),
+    visit: (url, options) => app().visit(url, options),
+    open: (hub, path, options) => app().open(hub, path, options),
+  }
+}
+
+/** What a group of browser tests is called, and how to get the browser where it is missing. */
+export const titleOf = (what: string): string =>
+  present ? what : `${what} (skipped: ${CHROMIUM} is missing. apt-get install chromium)`
 
 const axe = (): string => readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']

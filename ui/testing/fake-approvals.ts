@@ -73,7 +73,13 @@ export const fakeApprovals = ({ app, error, person, tell, approved }: Options) =
       evidence: {
         policy: '7c1f0e6a9d2b',
         rule: 'power of a dangerous machine',
-        presence: { rule: 'requester_present', zone: 'Welding bay', lastZone: 'Welding bay', here: true },
+        presence: {
+          rule: 'requester_present',
+          zone: 'Welding bay',
+          lastZone: 'Welding bay',
+          reader: 'bay_reader',
+          here: true,
+        },
         approve: ['engineer', 'safety', 'admin'],
         state: { on: false, amps: 0 },
       },
@@ -110,6 +116,11 @@ export const fakeApprovals = ({ app, error, person, tell, approved }: Options) =
     lapse()
     const items = query.all === '1' ? all : all.filter(({ status }) => status === 'pending').reverse()
     return { items: items.slice(0, Number(query.limit ?? 100)) }
+  })
+  app.get<{ Params: { id: string } }>('/api/approvals/:id', async ({ params }, reply) => {
+    lapse()
+    const one = all.find(({ id }) => id === params.id)
+    return one ?? error(reply, 404, 'NOT_FOUND', `This hub has no approval '${params.id}'.`)
   })
   app.get('/api/safety', async () => ({
     ...(latch.held ? { latched: latch.held } : {}),

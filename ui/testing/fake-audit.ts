@@ -64,10 +64,37 @@ export const auditRows = (count: number): FakeRow[] =>
   })
 
 export const fakeAudit = (app: FastifyInstance, rows: FakeRow[]) => {
-  const state: { bad: { n: number; why: string } | undefined; asked: Record<string, string>[] } = {
+  const state: { bad: { n: number; why: string } | undefined; wrong: string; asked: Record<string, string>[] } = {
     bad: undefined,
+    /** Why the signed head does not count; '' while it does. */
+    wrong: '',
     asked: [],
   }
+  const anchoredAt = new Date(Date.now() - 240_000).toISOString()
+  app.get('/api/audit/head', async () => {
+    const [last, , anchored] = rows
+    return {
+      n: last?.n ?? 0,
+      hash: last?.hash ?? '',
+      anchored: {
+        file: '/mnt/stick/millrace-heads.jsonl',
+        everyMinutes: 10,
+        key: '9f3c21d07be4a851',
+        ...(anchored
+          ? {
+              newest: {
+                n: anchored.n,
+                hash: anchored.hash,
+                at: anchoredAt,
+                key: '9f3c21d07be4a851',
+                signature: 'c2ln',
+              },
+            }
+          : {}),
+        ...(state.wrong === '' ? {} : { wrong: state.wrong }),
+      },
+    }
+  })
   app.get<{ Querystring: Record<string, string> }>('/api/audit', async ({ query }) => {
     state.asked.push(query)
     const { who, device, event, before, since, until, limit } = query

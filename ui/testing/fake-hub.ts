@@ -8,6 +8,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { matches } from '../live/topic.ts'
 import { fakeApprovals } from './fake-approvals.ts'
 import { auditRows, fakeAudit } from './fake-audit.ts'
+import { fakeInbox } from './fake-inbox.ts'
 import { fakeLine } from './fake-mqtt.ts'
 import { fakeTalk } from './fake-talk.ts'
 import { flowRoutes } from './fake-flows.ts'
@@ -289,6 +290,14 @@ export const fakeHub = async (options: Options) => {
     ask: (device, intent) => ask(device, intent, {}, `person:${person()}`, randomUUID()),
     approval: () => approvals.open({ requestedBy: `person:${person()}` }),
   })
+  const inbox = fakeInbox({
+    app,
+    error,
+    person: () => `person:${person()}`,
+    tell,
+    say: (topic, payload) => void say(topic, payload, { origin: 'hub' }),
+  })
+  if (options.empty !== true) inbox.begin()
   app.delete<{ Params: { id: string } }>('/api/devices/:id', async ({ params }, reply) => {
     const at = devices.findIndex(({ id }) => id === params.id)
     if (at < 0) return error(reply, 404, 'NOT_FOUND', `There is no device '${params.id}'.`)
@@ -424,6 +433,7 @@ export const fakeHub = async (options: Options) => {
     approvals,
     audit,
     talk,
+    inbox,
     tellFlows,
     say,
     sayState,

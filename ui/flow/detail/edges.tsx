@@ -2,7 +2,7 @@
 import type { FlowDetail } from '../../api/types.ts'
 import { numberText } from '../../devices/value.ts'
 import { useJarvisContext } from '../../live/jarvis.tsx'
-import { To } from '../../pages/shell.tsx'
+import { To } from '../../pages/to.tsx'
 import { rateWords } from '../rate.ts'
 
 const messagesPath = (topic: string): string => `/messages?topic=${encodeURIComponent(topic)}`
