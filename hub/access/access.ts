@@ -87,6 +87,8 @@ export interface Access extends MqttRights {
     by?: string,
   ): Promise<ApiKey & { key: string }>
   revokeKey(owner: string, id: string, by?: string): Promise<void>
+  /** Told of each request over HTTP that would have done something and that nobody, or somebody without the right, made. */
+  denied?(by: string, what: { route: string; right: string; address: string; reason: string }): void
   /** Told of each change of the hub's configuration over HTTP, for the audit. */
   changed?(by: string, change: { route: string; params: unknown; body: unknown }): void
   close(): Promise<void>

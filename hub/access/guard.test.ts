@@ -35,6 +35,7 @@ afterEach(async () => {
 
 const start = async (more: (app: App) => void = () => {}) => {
   const changes: unknown[] = []
+  const denied: unknown[] = []
   const { access, clock, revoked, notes } = await rig(store)
   const claim = openClaim({ access, settings: openSettings(store), clock, log: silent })
   const app: App = fastify({ routerOptions: { maxParamLength: 256 } }).withTypeProvider<ZodTypeProvider>()
@@ -51,7 +52,11 @@ const start = async (more: (app: App) => void = () => {}) => {
     return reply.code(status).send({ error: { code: String(status), message: String(error) } })
   })
   await app.register(formbody)
-  const told = { ...access, changed: (by: string, change: object) => void changes.push({ by, ...change }) }
+  const told = {
+    ...access,
+    changed: (by: string, change: object) => void changes.push({ by, ...change }),
+    denied: (by: string, what: object) => void denied.push({ by, ...what }),
+  }
   await accessGuard({ access: told, claimed: () => access.claimed, allowedOrigins: ['https://wall.example'], clock })(
     app,
   )
@@ -62,7 +67,7 @@ const start = async (more: (app: App) => void = () => {}) => {
   const tokenOf = async (username: string) =>
     (await access.login({ username, password: PASSWORD, address: `192.0.2.${++tokens}` })).token
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-  return { app, access, clock, claim, revoked, notes, changes, tokenOf, bearer }
+  return { app, access, clock, claim, revoked, notes, changes, denied, tokenOf, bearer }
 }
 type Rig = Awaited<ReturnType<typeof start>>
 
@@ -89,6 +94,12 @@ test('a change of the configuration is told with who made it; reading, a refusal
       ...(method === 'GET' ? {} : { payload: { a: 1 } }),
     })
   expect((await send('operator', 'PUT', '/thing/x')).statusCode).toBe(403)
+  expect((await send('nobody', 'POST', '/wish')).statusCode).toBe(401)
+  expect((await send('operator', 'GET', '/thing/x')).statusCode).toBe(403)
+  expect(it.denied).toMatchObject([
+    { by: 'person:operator', route: 'PUT /thing/:id', right: 'settings.manage', reason: expect.any(String) },
+    { by: 'nobody', route: 'POST /wish', right: 'devices.request' },
+  ])
   expect((await send('admin', 'GET', '/thing/x')).statusCode).toBe(200)
   expect((await send('admin', 'POST', '/broken')).statusCode).toBe(409)
   expect((await send('admin', 'POST', '/wish')).statusCode).toBe(200)

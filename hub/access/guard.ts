@@ -13,7 +13,7 @@ import type { Right } from './policy.ts'
 import { addressKey } from './throttle.ts'
 
 export interface GuardParts {
-  access: Pick<Access, 'verify' | 'may' | 'changed'>
+  access: Pick<Access, 'verify' | 'may' | 'changed' | 'denied'>
   /** Until this is true every route that is not public answers 503. */
   claimed: () => boolean
   /** Origins such as `https://wall.example` that may call besides the hub's own pages (ID-10). The app holds WebSockets to the same list. */
@@ -84,6 +84,11 @@ export const accessGuard =
       })
     }
 
+    const deny = (request: FastifyRequest, by: string, right: string, reason: string): void => {
+      if (!SAFE.has(request.method))
+        access.denied?.(by, { route: routeOf(request), right, address: request.ip, reason })
+    }
+
     app.addHook('onRequest', async (request, reply) => {
       requireOrigin(request)
       const { may, unlimited } = request.routeOptions.config
@@ -99,14 +104,23 @@ export const accessGuard =
         await limit(request, reply, from, max)
         throw new Recoverable('UNAVAILABLE', UNCLAIMED)
       }
-      const who = await access.verify(bearerOf(request)).catch(async (error: unknown) => {
+      const bearer = bearerIn(request)
+      if (bearer === undefined) {
+        deny(request, 'nobody', may, 'no token')
+        throw new Unauthenticated()
+      }
+      const who = await access.verify(bearer).catch(async (error: unknown) => {
+        deny(request, 'nobody', may, 'no valid token')
         // Wrong tokens count for the address they come from, on every route.
         await limit(request, reply, from, max)
         throw error
       })
       if (unlimited !== true) await limit(request, reply, originOf(who), max)
       const verdict = access.may(who, may)
-      if (!verdict.ok) throw new Forbidden(verdict.reason, { right: may })
+      if (!verdict.ok) {
+        deny(request, originOf(who), may, verdict.reason)
+        throw new Forbidden(verdict.reason, { right: may })
+      }
       const caller: Caller = { ...who, peer: peerOf(request.socket.remoteAddress, request.headers) }
       request.principal = caller
     })
@@ -116,21 +130,26 @@ export const accessGuard =
       const { may } = request.routeOptions.config
       if (SAFE.has(request.method) || reply.statusCode >= 400 || may === undefined || !CHANGES.has(may)) return
       access.changed?.(originOf(request.principal), {
-        route: `${request.method} ${request.routeOptions.url ?? ''}`,
+        route: routeOf(request),
         params: request.params,
         body: request.body,
       })
     })
   }
 
+const routeOf = ({ method, routeOptions: { url } }: FastifyRequest): string => `${method} ${url ?? ''}`
+
 /** Rights whose routes change how the hub works and leave no row of their own. What they are sent holds no secrets. */
 const CHANGES: ReadonlySet<Right | 'public'> = new Set(['devices.manage', 'flows.manage', 'settings.manage'])
 
 const NO_LIMIT = { max: 0, remaining: 0, isExceeded: false, ttlInSeconds: 0 }
 
+const bearerIn = ({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined =>
+  /^Bearer +([\w.~+/-]+=*)$/i.exec(headers.authorization ?? '')?.[1]
+
 /** The token of a request, from the header only: in an address it would end in logs and histories (RFC 6750, 5.3). */
 export const bearerOf = (request: Pick<FastifyRequest, 'headers'>): string => {
-  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? []
+  const token = bearerIn(request)
   if (token === undefined) throw new Unauthenticated()
   return token
 }

@@ -11,6 +11,8 @@ import type { TopicTable } from '../topics/table.ts'
 import type { Access } from './access.ts'
 import { type Claim, openClaim } from './claim.ts'
 import { openAccess } from './open.ts'
+import { withForbidden } from './forbidden.ts'
+import { openSparing } from './sparing.ts'
 import type { Issuer } from './oidc/issuer.ts'
 
 interface Above extends Base {
@@ -37,6 +39,7 @@ export const accessPart = async (above: Above): Promise<Access & { guarded: Retu
   const { config, clock, log, health, later, store, table, found } = above
   const guarded = openGuarded()
   const note = noteTo(later)
+  const due = openSparing(clock)
   const access = await openAccess({
     store,
     dataDir: config.DATA_DIR,
@@ -58,7 +61,17 @@ export const accessPart = async (above: Above): Promise<Access & { guarded: Retu
   later.access = access
   return {
     ...access,
+    ...withForbidden(access, { prefix: config.TOPIC_PREFIX, clock, note }),
     guarded,
+    denied: (by, { route, ...detail }) => {
+      const more = due(by, `${route} ${detail.reason}`)
+      if (more === undefined) return
+      note('refused.right', {
+        who: by,
+        subject: route.slice(0, 128),
+        detail: more === 0 ? detail : { ...detail, more },
+      })
+    },
     changed: (by, { route, params, body }) =>
       note('config.changed', { who: by, subject: route.slice(0, 128), detail: { params, body: shortened(body) } }),
     get claimed() {

@@ -32,6 +32,8 @@ export const REFUSALS: readonly string[] = [
   'withdrawn',
   'remote',
   'interlock',
+  'publish',
+  'right',
 ].map((step) => `refused.${step}`)
 
 /** Told with the row, because nothing else tells of them; the others have their own word on the bus. */
