@@ -2,7 +2,7 @@
 import { SHARES } from './verb-patterns.ts'
 import type { Token } from './words.ts'
 
-export type Quantity = 'percent' | 'degrees' | 'current' | 'time' | 'speed' | 'other'
+export type Quantity = 'percent' | 'degrees' | 'kelvin' | 'current' | 'time' | 'speed' | 'other'
 
 const UNITS: Readonly<Record<string, Quantity>> = {
   '%': 'percent',
@@ -15,6 +15,8 @@ const UNITS: Readonly<Record<string, Quantity>> = {
   '°': 'degrees',
   c: 'degrees',
   celsius: 'degrees',
+  kelvin: 'kelvin',
+  k: 'kelvin',
   a: 'current',
   amp: 'current',
   amps: 'current',
@@ -25,6 +27,8 @@ const UNITS: Readonly<Record<string, Quantity>> = {
   sek: 'time',
   second: 'time',
   seconds: 'time',
+  secs: 'time',
+  mins: 'time',
   sekunde: 'time',
   sekunden: 'time',
   min: 'time',
@@ -42,6 +46,7 @@ const UNITS: Readonly<Record<string, Quantity>> = {
 const SECONDS: Readonly<Record<string, number>> = {
   min: 60,
   minute: 60,
+  mins: 60,
   minutes: 60,
   minuten: 60,
   hour: 3600,
@@ -59,6 +64,14 @@ export interface Amount {
   scale: number
 }
 
+/** `the hall one`, `the two in the bay`: how many are meant, not how much. */
+const isCount = (words: readonly Token[], at: number, hasUnit: boolean): boolean => {
+  const word = words[at]?.word ?? ''
+  const before = words[at - 1]?.word ?? ''
+  if (hasUnit || /^\d/.test(word) || /^(?:to|at|auf|um|by|level|stufe|mit)$/.test(before)) return false
+  return word === 'one' || /^(?:the|these|those|die|other|beiden)$/.test(before)
+}
+
 /** Numbers and shares in a part of a sentence, with their units. */
 export const amountsIn = (words: readonly Token[], taken: ReadonlySet<number>): Amount[] =>
   words.flatMap((token, at): Amount[] => {
@@ -67,6 +80,7 @@ export const amountsIn = (words: readonly Token[], taken: ReadonlySet<number>): 
     const after = words[at + 2]?.word ?? ''
     const unit = next === '°' && UNITS[after] !== undefined ? after : next
     const share = SHARES[token.word]
+    if (isCount(words, at, UNITS[unit] !== undefined)) return []
     if (token.number !== undefined)
       return [{ at, value: token.number, quantity: UNITS[unit], share: false, scale: SECONDS[unit] ?? 1 }]
     if (share === undefined) return []

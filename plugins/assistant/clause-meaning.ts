@@ -1,7 +1,9 @@
 // What one part of a sentence means: its verb, its devices and its numbers together, or the question that is left.
+import type { Device } from '#hub/plugin'
 import { type Clause, spell } from './clauses.ts'
 import { type About, aboutOf, canDo, type Scene } from './clause-target.ts'
 import { consideredOf, MOST_OPTIONS, type Read, wishesOf } from './clause-wishes.ts'
+import { fieldsOf } from './fields.ts'
 import { intentsFor, isGrave } from './intents.ts'
 import { readNamed } from './named-intents.ts'
 import { nearDevices } from './near.ts'
@@ -10,7 +12,7 @@ import { type Target, targetsOf } from './targets.ts'
 import type { Understanding, World } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
 import type { Known } from './vocabulary.ts'
-import { meaningOf } from './words.ts'
+import { meaningOf, type Token } from './words.ts'
 
 const knownNoun = (word: string): boolean => meaningOf({ word }).atoms.join() !== word && meaningOf({ word }).plural
 
@@ -73,6 +75,13 @@ const isLost = ({ unknown: lost, devices, considered }: Target, all: readonly Kn
   )
 }
 
+const SCENE_WORD = /(?:scene|szene|mode|modus|mood|stimmung|setting|programm?)$/
+
+/** A scene is asked for by its own name; one that is an option of a device, by a word such as `mode` beside it. */
+const isSceneSaid = ({ intents }: Device, words: readonly Token[]): boolean =>
+  Object.hasOwn(intents, 'scene.activate') &&
+  (fieldsOf(intents['scene.activate'] ?? {}).length === 0 || words.some(({ word }) => SCENE_WORD.test(word)))
+
 /** What a clause means by itself, beside its neighbours and what was said before. */
 export const readClause = (
   clause: Clause,
@@ -80,8 +89,9 @@ export const readClause = (
   all: readonly Known[],
   world: World,
   neighbours: readonly Clause[],
+  isRespelled = false,
 ): Read => {
-  const scene: Scene = { clause, text, all, world, neighbours, spoken: spokenForIn(clause, all) }
+  const scene: Scene = { clause, text, all, world, neighbours, spoken: spokenForIn(clause, all), isRespelled }
   const about = aboutOf(scene)
   const special = readNamed(scene, about)
   if (special !== undefined) return special
@@ -116,7 +126,7 @@ export const readClause = (
       target,
     }
   const options = target.devices.slice(0, MOST_OPTIONS).map(({ id }) => id)
-  const isScene = target.devices.every((device) => Object.hasOwn(device.intents, 'scene.activate'))
+  const isScene = target.devices.every((device) => isSceneSaid(device, clause.words))
   family ??= isScene ? 'on' : undefined
   if (family === undefined)
     return {

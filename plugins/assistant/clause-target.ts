@@ -3,13 +3,15 @@ import type { Device } from '#hub/plugin'
 import { amountsIn } from './amounts.ts'
 import type { Clause } from './clauses.ts'
 import { familyOf, intentsFor, meantFor } from './intents.ts'
-import { fieldsOf } from './payload.ts'
-import { type SpokenFor, verbishIn } from './spoken-for.ts'
+import { fieldsOf, optionIn } from './fields.ts'
+import type { SpokenFor } from './spoken-for.ts'
+import { verbishIn } from './verbish.ts'
 import { saidIn, type Target, targetsOf } from './targets.ts'
 import type { Understanding, World } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
 import { verbsIn } from './verbs.ts'
 import type { Known } from './vocabulary.ts'
+import type { Token } from './words.ts'
 import { canBeAsked } from './wishes.ts'
 
 const OTHER_WAYS: readonly Family[] = ['up', 'down', 'more', 'less', 'lock', 'unlock']
@@ -27,6 +29,8 @@ export interface Scene {
   /** All parts of the sentence, this one among them. */
   neighbours: readonly Clause[]
   spoken: SpokenFor
+  /** A verb had a slip in it. */
+  isRespelled: boolean
 }
 
 export interface About {
@@ -43,6 +47,16 @@ const meansOtherwise = (device: Device, family: Family | undefined): boolean =>
   family !== undefined && OTHER_WAYS.includes(family) && meantFor([device], family, canBeAsked) !== family
 
 const isLight = ({ kind }: Device): boolean => /light|lamp/.test(kind.toLowerCase())
+
+/** Whether a mode of a device was said: "heating to automatic". */
+const hasOption = (device: Device, words: readonly Token[]): boolean =>
+  !Object.hasOwn(device.intents, 'scene.activate') &&
+  Object.values(device.intents).some((schema) =>
+    fieldsOf(schema).some(({ schema: field }) => optionIn(field, words, new Set()) !== undefined),
+  )
+
+/** Of a place nothing but its lights is switched and set; what else can be done only some things there can. */
+const LIGHTS: readonly Family[] = ['on', 'off', 'toggle', 'set', 'more', 'less']
 
 /** Where only a place is named and degrees are said, what takes degrees is meant. */
 const fittingDegrees = ({ main }: SpokenFor): ((device: Device) => boolean) | undefined =>
@@ -65,12 +79,15 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
       .filter((one) => one !== clause)
       .flatMap((one) => saidIn({ words: one.words, taken: verbishIn(one.words), all }).said),
     fits: fittingDegrees(spoken),
+    byAbility: said !== undefined && !LIGHTS.includes(said),
   })
   const { devices } = target
   const matched: Understanding['matched'] = verb === undefined ? [] : [{ words: verb.text, as: verb.family }]
   if (devices.length === 0) return { target, family: said, matched }
   if (said === undefined) {
-    const isSet = amountsIn(spoken.main, target.numbers).length > 0 && devices.some((one) => canBeAsked(one, 'set'))
+    const isSet =
+      (amountsIn(spoken.main, target.numbers).length > 0 && devices.some((one) => canBeAsked(one, 'set'))) ||
+      devices.every((one) => hasOption(one, words))
     const isOn =
       !isSet &&
       target.unknown.length === 0 &&

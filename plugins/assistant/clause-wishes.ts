@@ -37,7 +37,7 @@ const withSafest = (device: Device, family: Family): Device =>
 
 /** What each device of a clause is asked for; the first thing that stands against it otherwise. */
 export const wishesOf = (
-  { clause: { words }, text, world: { before }, spoken }: Scene,
+  { clause: { words }, text, world: { before }, spoken, isRespelled }: Scene,
   { target, family, matched }: About & { family: Family },
   byPronoun: boolean,
 ): Read => {
@@ -66,6 +66,7 @@ export const wishesOf = (
   const mustBeNamed =
     (byPronoun && (before.isStale === true || able.length > 1)) ||
     target.isGuess ||
+    isRespelled ||
     (target.isGroup && able.length > 1) ||
     target.isPlaceOnly
   const wishes: Wish[] = []

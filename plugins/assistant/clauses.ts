@@ -1,9 +1,12 @@
 // Takes a sentence apart into parts with one verb each.
+import { amountsIn, isUnit } from './amounts.ts'
+import { labelWordsIn } from './fields.ts'
 import { fillers, pronouns } from './fillers.ts'
+import { isVerbish } from './verbish.ts'
 import { spelled } from './targets.ts'
 import { type Found, verbsIn } from './verbs.ts'
 import type { Known } from './vocabulary.ts'
-import type { Token } from './words.ts'
+import { meaningOf, type Token } from './words.ts'
 
 const AND = new Set(['and', 'und', 'then', 'dann', 'sowie', 'plus', 'also'])
 export const spell = (words: readonly Token[]): string => words.map(({ word }) => word).join(' ')
@@ -16,6 +19,51 @@ export interface Clause {
 }
 
 const strong = (found: Found | undefined): boolean => found !== undefined
+
+/** A verb that is no more than a number with its preposition: "to forty percent". */
+const isNumeric = (found: Found | undefined, part: readonly Token[]): boolean =>
+  found === undefined ||
+  found.at.every(
+    (place) =>
+      part[place]?.number !== undefined ||
+      /^(?:to|at|by|on|auf|um|mit|ein|eine|die|a|the)$/.test(part[place]?.word ?? '') ||
+      isUnit(part[place]?.word ?? ''),
+  )
+
+/** Parts that say nothing without their neighbour are one with it: "nozzle 210, bed 60", "quieter please, radio to ten percent". */
+const mended = (
+  parts: readonly Token[][],
+  all: readonly Known[],
+  verbOf: (part: readonly Token[]) => Found | undefined,
+): Token[][] => {
+  const labels = labelWordsIn(all.map(({ device }) => device))
+  const isNoun = (token: Token, part: readonly Token[], i: number): boolean =>
+    token.number === undefined &&
+    !fillers.has(token.word) &&
+    !isUnit(token.word) &&
+    !isVerbish(token.word) &&
+    verbOf(part)?.at.includes(i) !== true &&
+    !meaningOf(token).atoms.every((atom) => labels.has(atom))
+  const hasNoun = (part: readonly Token[]): boolean => part.some((token, i) => isNoun(token, part, i))
+  const hasPronoun = (part: readonly Token[]): boolean =>
+    part.some(({ word }) => pronouns.has(word) && !/^(?:die|das|den|der|this|that|one)$/.test(word))
+  const isAmount = (part: readonly Token[]): boolean =>
+    !hasNoun(part) && !hasPronoun(part) && isNumeric(verbOf(part), part) && amountsIn(part, new Set()).length > 0
+  const isVerbOnly = (part: readonly Token[]): boolean =>
+    verbOf(part) !== undefined && !isNumeric(verbOf(part), part) && !hasNoun(part) && !hasPronoun(part)
+  const isOpen = (part: readonly Token[]): boolean => hasNoun(part) && isNumeric(verbOf(part), part)
+  const out: Token[][] = []
+  for (const part of parts) {
+    const last = out.at(-1)
+    if (
+      last !== undefined &&
+      ((isAmount(part) && hasNoun(last)) || (isVerbOnly(part) && isOpen(last)) || (isVerbOnly(last) && isOpen(part)))
+    )
+      last.push({ word: ',' }, ...part)
+    else out.push([...part])
+  }
+  return out
+}
 
 /** Splits at `and`, `then` and commas, but not inside the name of a device. */
 export const clausesOf = (words: readonly Token[], all: readonly Known[]): Clause[] => {
@@ -37,7 +85,7 @@ export const clausesOf = (words: readonly Token[], all: readonly Known[]): Claus
       ({ at }) => !at.some((place) => its.has(place) && !/^(?:on|off|an|aus)$/.test(part[place]?.word ?? '')),
     )
   }
-  const filled = parts.filter((part) =>
+  const filled = mended(parts, all, verbOfPart).filter((part) =>
     part.some(({ word }) => !fillers.has(word) || verbsIn([{ word }]).length > 0 || pronouns.has(word)),
   )
   if (filled.length <= 1)

@@ -227,6 +227,7 @@ export const openConverse = (parts: ConverseParts) => {
       case 'no':
         return plainly('nothing')
       case 'thanks':
+      case 'greeting':
       case 'help':
       case 'unknown':
         return plainly('talk')

@@ -1,5 +1,6 @@
 // What devices can be asked, and what people call it: the catalogue of usual intents, and any other intent by its own words.
 import type { Device } from '#hub/plugin'
+import { fieldsOf, type Json } from './fields.ts'
 import type { Family } from './verb-patterns.ts'
 
 /** An entry of the catalogue: what it is in Home Assistant, who may ask, and how dangerous it usually is. The gate's policy decides. */
@@ -60,6 +61,8 @@ const KINDS_OF_VERB: readonly (readonly [RegExp, Family])[] = [
   [/^(record)$/, 'record'],
   [/^(press|push)$/, 'press'],
   [/^(play|media_play)$/, 'play'],
+  [/^(preheat|heat|heat_up|warm_up)$/, 'preheat'],
+  [/^(status|get_status|refresh)$/, 'status'],
   [/^set(_\w+)?$/, 'set'],
 ]
 
@@ -72,13 +75,13 @@ export const familyOf = (intent: string): Family | undefined =>
 
 /** What else may be meant, the nearest first, where a device has not the very thing. */
 const INSTEAD: Readonly<Record<Family, readonly Family[]>> = {
-  on: ['on', 'start', 'open'],
+  on: ['on', 'start', 'open', 'play'],
   off: ['off', 'stop', 'close'],
   toggle: ['toggle'],
   start: ['start', 'on'],
   stop: ['stop', 'off', 'pause', 'cancel'],
   pause: ['pause'],
-  resume: ['resume'],
+  resume: ['resume', 'play'],
   cancel: ['cancel', 'stop'],
   open: ['open', 'up', 'unlock'],
   close: ['close', 'down'],
@@ -92,7 +95,9 @@ const INSTEAD: Readonly<Record<Family, readonly Family[]>> = {
   show: ['show'],
   record: ['record'],
   press: ['press'],
-  play: ['play'],
+  play: ['play', 'resume'],
+  preheat: ['preheat'],
+  status: ['status'],
 }
 
 /** Verbs that may mean another thing of another device: blinds go up, a machine is booted up, a temperature is raised. */
@@ -101,6 +106,8 @@ const OTHERWISE: Partial<Readonly<Record<Family, readonly Family[]>>> = {
   down: ['less', 'off'],
   more: ['up'],
   less: ['down'],
+  preheat: ['more', 'start', 'on'],
+  play: ['on'],
   lock: ['off'],
   unlock: ['on'],
 }
@@ -121,7 +128,19 @@ export const intentsFor = (device: Pick<Device, 'intents'>, family: Family): str
     const fitting = Object.keys(device.intents).filter((intent) => familyOf(intent) === instead)
     if (fitting.length > 0) return fitting
   }
-  return []
+  return Object.keys(device.intents).filter((intent) => switchOf(device.intents[intent] ?? {}, family) !== undefined)
+}
+
+const SWITCHED: Partial<Readonly<Record<Family, readonly string[]>>> = { on: ['on', 'heat', 'auto'], off: ['off'] }
+
+/** What switches on or off a thing that only has modes: the field of an intent and its option. */
+export const switchOf = (schema: Json, family: Family): { field: string; option: string } | undefined => {
+  for (const { name, schema: field } of fieldsOf(schema)) {
+    const among: unknown = field['enum']
+    const option = Array.isArray(among) ? SWITCHED[family]?.find((one) => among.includes(one)) : undefined
+    if (option !== undefined && Array.isArray(among) && among.includes('off')) return { field: name, option }
+  }
+  return undefined
 }
 
 const CALM =
@@ -135,6 +154,7 @@ const MOVES: readonly (Family | undefined)[] = [
   'toggle',
   'press',
   'play',
+  'preheat',
   undefined,
 ]
 

@@ -58,7 +58,7 @@ freezer: freezer gefriertruhe gefrierschrank
 oven: oven ofen backofen
 stove: stove herd hob cooker
 kettle: kettle wasserkocher
-coffee: coffee kaffee espresso
+coffee: coffee kaffee espresso coffeemaker kaffeeautomat
 machine: machine maschine apparat
 device: device geraet
 tv: tv television fernseher telly
@@ -76,7 +76,9 @@ mill: mill milling fraese fraesmaschine fraesen* router
 lathe: lathe drehbank drehmaschine
 saw: saw saege saegen* kreissaege
 table+saw: tischkreissaege
-bandsaw: bandsaw bandsaege
+band: band
+band+saw: bandsaw bandsaege
+mitre+saw: kappsaege mitresaw
 drill: drill bohrmaschine bohrer staenderbohrmaschine drillpress
 grind: grinding schleif schleifen
 grind+grinder: grinder schleifer schleifmaschine schleifbock
@@ -169,6 +171,10 @@ dinner: dinner abendessen
 work: work arbeit arbeits
 cleaning: cleaning putzen reinigung putz
 evening: evening abend
+closing: closing feierabend ladenschluss schluss
+nozzle: nozzle duese hotend extruder
+bed: heizbett druckbett bauplatte
+volume: volume lautstaerke
 relax: relax relaxing entspannung entspannen chill
 brightness: helligkeit brightness
 color: color colour farbe

@@ -9,6 +9,9 @@ const POLITE =
   /^(?:(?:hey|hi|hallo|ok|okay|jarvis|computer|bitte|please|so|und|and|sag|mal|now) )*(?:can|could|would|will|may|kannst|koenntest|koennten|koennen|wuerdest|wuerden|magst|darf|can we|soll|sollen|how about|what about|why dont|do me|hast du lust)\b/
 const POSSIBLE =
   /\b(?:is it possible|would it be possible|ist es moeglich|waere es moeglich|geht es dass|would you mind)\b/
+/** The device is to be asked, not the hub. */
+const ASK_DEVICE =
+  /\b(?:get|fetch|request|query|poll|refresh|update|pull|ask|hol\w?|frag\w?|aktualisier\w*|ruf\w?|fordere?)\b.*\b(?:status|zustand)\b|\b(?:status|zustand)\b.*\b(?:abfragen|abrufen|holen|aktualisieren|auslesen)\b/
 const STATUS = /\b(?:status|zustand|stand)\b/
 
 /** Whether a sentence wants to know, not to have done. "Can you turn on …?" wants it done. */
@@ -16,6 +19,7 @@ export const isQuestion = (words: readonly Token[], text: string): boolean => {
   const bare = words.filter(({ word }) => !/^[?,;:]$/.test(word)).map(({ word }) => word)
   const line = bare.join(' ')
   if (POSSIBLE.test(line)) return false
+  if (ASK_DEVICE.test(line)) return false
   if (INDIRECT.test(line)) return true
   if (POLITE.test(line)) return false
   if (STATUS.test(line)) return true
@@ -55,7 +59,7 @@ export const isQuestion = (words: readonly Token[], text: string): boolean => {
 
 /** Words of a question that name no device. */
 export const QUESTION_WORDS: ReadonlySet<string> = new Set(
-  'is are was were what whats which who how hows where when why does do did has have ist sind war wie wer wo warum wann laeuft laufen brennt brennen steht stehen hat haben gibt leuchtet leuchten on off open opened closed shut locked unlocked running idle busy hot warm cold offen auf zu geschlossen geoeffnet abgeschlossen verriegelt an aus ein eingeschaltet ausgeschaltet angeschaltet heiss kalt warm bright hell status state zustand stand tell know check whether if ob sag sage weisst schau schaue pruef pruefe guck moment right now any anyone somebody someone jemand viel viele many much far weit long lange doing going finished fertig done ready bereit printing druckt printed turned switched active aktiv currently gerade noch still left uebrig value reading wert value report fein los mit about current jetzt aktuelle aktuellen aktueller let want give read me per cent eigentlich denn isnt arent there'.split(
+  'is are was were what whats which who how hows where when why does do did has have ist sind war wie wer wo warum wann laeuft laufen brennt brennen steht stehen hat haben gibt leuchtet leuchten on off open opened closed shut locked unlocked running idle busy hot warm cold offen auf zu geschlossen geoeffnet abgeschlossen verriegelt an aus ein eingeschaltet ausgeschaltet angeschaltet heiss kalt warm bright hell status state zustand stand tell know check whether if ob sag sage weisst schau schaue pruef pruefe guck moment now any anyone somebody someone jemand viel viele many much far weit long lange doing going finished fertig done ready bereit printing druckt printed turned switched active aktiv currently gerade noch still left uebrig value reading wert value report fein los mit about current jetzt aktuelle aktuellen aktueller let want give read me per cent eigentlich denn isnt arent there'.split(
     ' ',
   ),
 )

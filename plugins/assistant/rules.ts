@@ -3,14 +3,16 @@ import { answered } from './answers.ts'
 import { readClause } from './clause-meaning.ts'
 import { clausesOf, isMark, spell } from './clauses.ts'
 import { languageOf } from './fillers.ts'
+import { asCorrected } from './corrections.ts'
 import { nearIntents } from './near.ts'
 import { joined } from './numbers.ts'
 import {
+  ATTENTION,
   CANCEL,
   CONDITION,
   CONFIRM,
-  CORRECTION,
   DURATION,
+  GREETING,
   HELP,
   LATER,
   NEGATED,
@@ -20,19 +22,21 @@ import {
   WHETHER,
 } from './phrases.ts'
 import { isQuestion } from './questions.ts'
+import { isTold } from './remarks.ts'
+import { respelled } from './spelling.ts'
 import { readQuestion } from './state-questions.ts'
+import { withoutRemarks } from './topic.ts'
 import type { Meant, Understander, Understanding, World } from './understander.ts'
 import { verbsIn } from './verbs.ts'
 import { vocabularyOf } from './vocabulary.ts'
+import { worded } from './wording.ts'
 import { tokens } from './words.ts'
 
-const understand = (spoken: string, world: World): Understanding => {
-  const text = spoken.replace(CORRECTION, '')
+const understand = (text: string, world: World): Understanding => {
   const all = world.devices.map((device) => vocabularyOf(device, world.synonyms))
-  const words = joined(tokens(text))
-  const bare = words.filter((word) => !isMark(word))
-  const line = spell(bare)
-  const language = languageOf(bare, world.before.language ?? 'en')
+  const everyWord = joined(tokens(asCorrected(worded(text).replace(ATTENTION, ''))))
+  const whole = spell(everyWord.filter((word) => !isMark(word)))
+  const language = languageOf(everyWord, world.before.language ?? 'en')
   const plainly = (meant: Meant, matched: Understanding['matched'], confidence = 1): Understanding => ({
     meant,
     language,
@@ -40,44 +44,47 @@ const understand = (spoken: string, world: World): Understanding => {
     matched,
     considered: [],
   })
+  const no = (why: 'negated' | 'later' | 'condition' | 'duration' | 'told', said: string, as: string): Understanding =>
+    plainly({ kind: 'no', why, said }, [{ words: said, as }])
 
-  if (bare.length === 0) return plainly({ kind: 'unknown', near: [] }, [], 0)
-  if (STOP_ALL.test(line) && !NEGATED.test(line))
-    return plainly({ kind: 'stop' }, [{ words: line, as: 'stop everything' }])
-  if (CANCEL.test(line)) return plainly({ kind: 'cancel' }, [{ words: line, as: 'cancel' }])
-  if (CONFIRM.test(line) && verbsIn(bare.slice(1)).every(({ family }) => family === 'resume'))
-    return plainly({ kind: 'confirm', phrase: text.trim() }, [{ words: line, as: 'confirm' }])
-  if (THANKS.test(line)) return plainly({ kind: 'thanks' }, [{ words: line, as: 'thanks' }])
-  if (HELP.test(line)) return plainly({ kind: 'help' }, [{ words: line, as: 'help' }])
+  if (whole === '') return plainly({ kind: 'unknown', near: [] }, [], 0)
+  if (STOP_ALL.test(whole) && !NEGATED.test(whole))
+    return plainly({ kind: 'stop' }, [{ words: whole, as: 'stop everything' }])
+  if (CANCEL.test(whole)) return plainly({ kind: 'cancel' }, [{ words: whole, as: 'cancel' }])
+  if (CONFIRM.test(whole) && verbsIn(tokens(whole).slice(1)).every(({ family }) => family === 'resume'))
+    return plainly({ kind: 'confirm', phrase: text.trim() }, [{ words: whole, as: 'confirm' }])
+  if (THANKS.test(whole)) return plainly({ kind: 'thanks' }, [{ words: whole, as: 'thanks' }])
+  if (GREETING.test(whole)) return plainly({ kind: 'greeting' }, [{ words: whole, as: 'greeting' }])
+  if (HELP.test(whole)) return plainly({ kind: 'help' }, [{ words: whole, as: 'help' }])
 
-  const question = isQuestion(words, text)
-  if (question) return readQuestion(bare, all, world, language)
+  const { words, before, isTold: onlyTells } = withoutRemarks(everyWord, all, world.before)
+  const bare = words.filter((word) => !isMark(word))
+  const line = spell(bare)
+  const scene: World = { ...world, before }
+  if (isQuestion(words, text)) return readQuestion(bare, all, scene, language)
+  if (onlyTells || isTold(line, text)) return no('told', line, 'told, not asked for')
 
-  if (NEGATED.test(line) && !NOT_A_NO.test(line))
-    return plainly({ kind: 'no', why: 'negated' }, [{ words: NEGATED.exec(line)?.[0] ?? '', as: 'no' }])
-  const without = line.replace(WHETHER, '')
-  if (LATER.test(line))
-    return plainly({ kind: 'no', why: 'later', said: LATER.exec(line)?.[0] ?? '' }, [
-      { words: LATER.exec(line)?.[0] ?? '', as: 'later' },
-    ])
-  if (CONDITION.test(without))
-    return plainly({ kind: 'no', why: 'condition', said: CONDITION.exec(without)?.[0] ?? '' }, [
-      { words: CONDITION.exec(without)?.[0] ?? '', as: 'a condition' },
-    ])
+  if (NEGATED.test(line) && !NOT_A_NO.test(line)) return no('negated', NEGATED.exec(line)?.[0] ?? '', 'no')
+  const without = whole.replace(WHETHER, '')
+  if (LATER.test(whole)) return no('later', LATER.exec(whole)?.[0] ?? '', 'later')
+  if (CONDITION.test(without)) return no('condition', CONDITION.exec(without)?.[0] ?? '', 'a condition')
 
-  const clauses = clausesOf(words, all)
-  const asked = world.before.asked
+  const asSpelled = clausesOf(words, all)
+  const other = asSpelled.some(({ verb }) => verb !== undefined) ? undefined : respelled(words, all)
+  const clauses = other === undefined ? asSpelled : clausesOf(other, all)
+  const { asked } = before
   if (asked !== undefined && clauses.every(({ verb }) => verb === undefined || verb.at.length <= 1)) {
     const read = answered(bare, all, asked, text)
     if (read !== undefined) return { language, ...read }
   }
-  const reads = clauses.map((clause) => readClause(clause, text, all, world, clauses))
+  const reads = clauses.map((clause) => readClause(clause, text, all, scene, clauses, other !== undefined))
   const duration = DURATION.exec(line)?.[0]
   const bad = reads.find(({ meant }) => meant.kind !== 'wishes')
   const good = reads.filter(({ meant }) => meant.kind === 'wishes')
   if (bad !== undefined && !(bad.meant.kind === 'unknown' && good.length > 0)) {
     if (duration !== undefined && bad.meant.kind === 'no' && bad.meant.why === 'limit')
-      return plainly({ kind: 'no', why: 'duration', said: duration }, [{ words: duration, as: 'a duration' }])
+      return no('duration', duration, 'a duration')
+    if (clauses.some(({ verb }) => verb?.family === 'status')) return readQuestion(bare, all, scene, language)
     const meant: Meant =
       bad.meant.kind === 'unknown' ? { kind: 'unknown', near: nearIntents(text, world.devices) } : bad.meant
     return { language, meant, confidence: bad.confidence, matched: bad.matched, considered: bad.considered }
@@ -93,7 +100,7 @@ const understand = (spoken: string, world: World): Understanding => {
         !Object.keys(all.find((one) => one.device.id === device)?.device.intents[intent] ?? {}).length,
     )
   )
-    return plainly({ kind: 'no', why: 'duration', said: duration }, [{ words: duration, as: 'a duration' }])
+    return no('duration', duration, 'a duration')
   return {
     language,
     meant: { kind: 'wishes', wishes: unique },

@@ -35,6 +35,8 @@ const DONE: Readonly<Record<Language, Partial<Record<Family, string>>>> = {
     down: 'lowered',
     press: 'pressed',
     play: 'playing',
+    preheat: 'preheating',
+    status: 'asked how it is',
   },
   de: {
     on: 'eingeschaltet',
@@ -56,6 +58,8 @@ const DONE: Readonly<Record<Language, Partial<Record<Family, string>>>> = {
     down: 'heruntergefahren',
     press: 'gedrückt',
     play: 'spielt',
+    preheat: 'heizt vor',
+    status: 'nach dem Stand gefragt',
   },
 }
 
@@ -138,6 +142,10 @@ export const sayMeant = (meant: Meant, device: (id: string) => Device | undefine
     }
     case 'no':
       if (meant.why === 'negated') return de ? 'Verstanden: es geschieht nichts.' : 'Understood: nothing is done.'
+      if (meant.why === 'told')
+        return de
+          ? 'Gut zu wissen; es geschieht nichts. Was soll ich tun?'
+          : 'Good to know; nothing is done. What shall I do?'
       if (meant.why === 'later')
         return de
           ? 'Für später kann ich nichts vormerken; es geschieht nichts. Dafür gibt es Flows.'
@@ -157,6 +165,8 @@ export const sayMeant = (meant: Meant, device: (id: string) => Device | undefine
       return de
         ? `${names([device(meant.device ?? '')])} kann das nicht.${(meant.can ?? []).length > 0 ? ` Möglich ist: ${(meant.can ?? []).slice(0, 8).join(', ')}.` : ''}`
         : `${names([device(meant.device ?? '')])} cannot do that.${(meant.can ?? []).length > 0 ? ` It can: ${(meant.can ?? []).slice(0, 8).join(', ')}.` : ''}`
+    case 'greeting':
+      return de ? 'Hallo. Was soll geschehen?' : 'Hello. What shall be done?'
     case 'thanks':
       return de ? 'Gern.' : 'You are welcome.'
     case 'help':

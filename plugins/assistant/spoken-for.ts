@@ -1,18 +1,15 @@
 // The words of a part of a sentence that name nothing: its verb, units, purposes and the options of a payload.
 import { amountsIn, isUnit } from './amounts.ts'
 import type { Clause } from './clauses.ts'
-import { optionWords } from './payload.ts'
+import { labelWordsIn, optionWords } from './fields.ts'
 import { SHARES } from './verb-patterns.ts'
+import { verbishIn } from './verbish.ts'
 import type { Known } from './vocabulary.ts'
-import type { Token } from './words.ts'
+import { meaningOf, type Token } from './words.ts'
 
 const EXCEPT = new Set('except excluding but without ausser ohne bis'.split(' '))
 const PURPOSE =
   /^(?:night|nacht|day|tag|weekend|wochenende|evening|abend|now|moment|guests|gaeste|meeting|kids|kinder|sake|others)$/
-
-/** Words that belong to a verb wherever they stand: they name nothing. */
-const VERBISH =
-  /^(?:turn|turning|turned|switch|switching|mach\w{0,2}|schalt\w{0,3}|stell\w{0,3}|dreh\w{0,2}|knips\w{0,2}|fahr\w{0,2}|setz\w{0,2}|lass\w?|halt\w{0,2}|brich|brech\w{0,2}|nimm|leg\w?|wirf|zieh\w{0,2}|regel\w{0,2}|regle|schliess\w{0,2}|sperr\w{0,2}|will|moechte|hold|go|get|keep|leave|starte\w?|starten|stopp\w{0,2}|on|off|an|aus|ein|auf|zu|hoch|runter|ab|um|to|up|down|going|running|laufen|weiter|prozent|percent|grad|fort|tell|ask|say|shut|put|heiz\w{0,2}|dimm\w{0,2}|dim|set|make|change|level|start|stop|open|close|show|gang|betrieb|druck(?:e|en)|spiel\w{0,2}|play|print|recording|aufnahme)$/
 
 const isShare = (token: Token | undefined): boolean => token !== undefined && Object.hasOwn(SHARES, token.word)
 
@@ -26,10 +23,6 @@ export interface SpokenFor {
   /** Places that say nothing for a payload either, but for `numbers`, which are part of a name. */
   notForPayload(numbers: ReadonlySet<number>): Set<number>
 }
-
-/** Places of words that belong to a verb wherever they stand. */
-export const verbishIn = (words: readonly Token[]): Set<number> =>
-  new Set(words.flatMap(({ word }, i) => (VERBISH.test(word) ? [i] : [])))
 
 const isPurpose = (words: readonly Token[], i: number): boolean =>
   PURPOSE.test(words[i]?.word ?? '') &&
@@ -55,6 +48,10 @@ export const spokenForIn = ({ words, verb }: Clause, all: readonly Known[]): Spo
       if (possible.has(word) && !all.some(({ words: its }) => its.includes(word))) options.add(i)
     })
   }
+  const labels = labelWordsIn(all.map(({ device }) => device))
+  main.forEach((token, i) => {
+    if (isLabel(token, labels) && hasAmountNear(main, i)) fixed.add(i)
+  })
   const spoken = new Set([...fixed, ...options])
   return {
     main,
@@ -67,5 +64,11 @@ export const spokenForIn = ({ words, verb }: Clause, all: readonly Known[]): Spo
       ]),
   }
 }
+
+const isLabel = (token: Token, labels: ReadonlySet<string>): boolean =>
+  token.number === undefined && meaningOf(token).atoms.some((atom) => labels.has(atom))
+
+const hasAmountNear = (words: readonly Token[], at: number): boolean =>
+  [1, 2, 3, -1, -2, -3].some((by) => words[at + by]?.number !== undefined)
 
 const optionWordsOf = (schema: Record<string, unknown>): string[] => [...optionWords(schema)]

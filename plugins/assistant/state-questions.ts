@@ -17,14 +17,20 @@ export const readQuestion = (
   language: 'en' | 'de',
 ): Understanding => {
   const taken = new Set(bare.flatMap(({ word }, i) => (QUESTION_WORDS.has(word) ? [i] : [])))
-  const target = targetsOf({ words: bare, taken, all, can: () => true, zone: before.zone })
   const aspect = aspectOf(bare)
+  const isReading = aspect === 'temperature' || aspect === 'humidity'
+  const target = targetsOf({
+    words: bare,
+    taken,
+    all,
+    can: () => true,
+    zone: before.zone,
+    fits: isReading ? (device) => readsOf(device, aspect) : undefined,
+    byAbility: aspect === undefined,
+  })
   const matched = [{ words: spell(bare), as: `question${aspect === undefined ? '' : ` about ${aspect}`}` }]
   if (target.isEmpty) {
-    const about =
-      aspect === 'temperature' || aspect === 'humidity'
-        ? all.filter(({ device }) => readsOf(device, aspect)).map(({ device }) => device.id)
-        : []
+    const about = isReading ? all.filter(({ device }) => readsOf(device, aspect)).map(({ device }) => device.id) : []
     const ids = about.length > 0 ? about : before.devices.filter((id) => all.some(({ device }) => device.id === id))
     if (ids.length > 0)
       return {
@@ -36,8 +42,7 @@ export const readQuestion = (
       }
     return { meant: { kind: 'unknown', near: [] }, language, confidence: 0.2, matched, considered: [] }
   }
-  const devices =
-    aspect === 'temperature' || aspect === 'humidity' ? preferReading(target.devices, aspect, all) : target.devices
+  const devices = isReading ? preferReading(target.devices, aspect, all) : target.devices
   if (devices.length === 0 || (target.unknown.length > 0 && !(target.considered[0]?.why.includes('100 %') ?? false)))
     return {
       meant: {

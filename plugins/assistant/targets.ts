@@ -49,14 +49,26 @@ const corrected = (word: string, all: readonly Known[]): string | undefined => {
   }
   for (const { words } of all) for (const candidate of words) if (candidate.length >= 4) consider(candidate)
   if (best === undefined) for (const candidate of lexicon.keys()) if (candidate.length >= 5) consider(candidate)
-  return best?.word
+  return best?.word ?? correctedCompound(word)
+}
+
+/** `kaffemaschine`: a known end, and a beginning with one slip. */
+const correctedCompound = (word: string): string | undefined => {
+  for (let i = 4; i <= word.length - 4; i++) {
+    const end = word.slice(i)
+    if (!lexicon.has(end)) continue
+    const head = word.slice(0, i)
+    for (const candidate of lexicon.keys())
+      if (candidate.length >= 4 && apart(head, candidate, 1) <= 1) return candidate + end
+  }
+  return undefined
 }
 
 /** Places of the words that spell a whole device name, so that small words in names count too. */
 export const spelled = (words: readonly Token[], all: readonly Known[]): Set<number> => {
   const places = new Set<number>()
-  for (const { phrases } of all)
-    for (const phrase of phrases) {
+  for (const { phrases, places: areas } of all)
+    for (const phrase of [...phrases, ...areas]) {
       if (phrase.length < 2) continue
       for (let i = 0; i + phrase.length <= words.length; i++)
         if (phrase.every((word, j) => words[i + j]?.word === word)) phrase.forEach((_, j) => places.add(i + j))
@@ -77,6 +89,8 @@ export interface TargetsAsked {
   lend?: readonly Said[] | undefined
   /** What a device must have where only a place was named; without it lights are meant. */
   fits?: ((device: Device) => boolean) | undefined
+  /** Where only a place was named: what can be asked there is meant, not its lights. */
+  byAbility?: boolean | undefined
 }
 
 /** The words of a part that may name something. */
@@ -158,12 +172,12 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   )
     return empty
 
-  const isNamed = all.some(({ names }) =>
+  const isNamed = all.some(({ names, area, kind }) =>
     names.some(
       (name) =>
         name.size > 0 &&
         [...name].every((atom) => own.has(atom) || WEAK.has(atom)) &&
-        [...name].some((atom) => !WEAK.has(atom)),
+        [...name].some((atom) => !WEAK.has(atom) && (!area.has(atom) || kind.has(atom))),
     ),
   )
   const isPlaceOnly =
@@ -172,21 +186,28 @@ export const targetsOf = (asked: TargetsAsked): Target => {
       (atom) =>
         WEAK.has(atom) ||
         (all.some(({ area }) => area.has(atom)) &&
-          !all.some(({ names, kind, area }) => (kind.has(atom) || names.some((n) => n.has(atom))) && !area.has(atom))),
+          !all.some(
+            ({ names, kind, area, device }) =>
+              !Object.hasOwn(device.intents, 'scene.activate') &&
+              (kind.has(atom) || names.some((n) => n.has(atom))) &&
+              !area.has(atom),
+          )),
     )
   const lent = isPlaceOnly
     ? (asked.lend ?? []).filter(({ atoms }) =>
         atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom)))),
       )
     : []
-  const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms)])
-  const placeOnlyNow = isPlaceOnly && lent.length === 0
+  const isPlace = (atom: string): boolean => all.some(({ area }) => area.has(atom))
+  const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms.filter((atom) => !isPlace(atom)))])
+  const placeOnlyNow = isPlaceOnly && atoms.size === own.size
   const { fits } = asked
   const byFit =
     placeOnlyNow &&
     fits !== undefined &&
     all.some((entry) => fits(entry.device) && [...own].some((atom) => entry.area.has(atom)))
-  if (placeOnlyNow && !byFit) atoms.add('light')
+  const byAbility = placeOnlyNow && !byFit && asked.byAbility === true
+  if (placeOnlyNow && !byFit && !byAbility) atoms.add('light')
 
   const counts = new Map([...atoms].map((atom) => [atom, all.filter((known) => known.all.has(atom)).length]))
   const weight = (atom: string): number => {
@@ -205,7 +226,12 @@ export const targetsOf = (asked: TargetsAsked): Target => {
       )
       return { entry, score, coverage }
     })
-    .filter(({ score, entry }) => score > 0.5 && (!byFit || fits(entry.device)))
+    .filter(
+      ({ score, entry }) =>
+        score > 0.5 &&
+        (!byFit || fits(entry.device)) &&
+        (!byAbility || (can(entry.device) && [...own].every((atom) => WEAK.has(atom) || entry.area.has(atom)))),
+    )
     .sort((a, b) => b.score - a.score || b.coverage - a.coverage)
   const considered = scored.slice(0, CONSIDERED).map(({ entry: { device, all: its }, score, coverage }) => ({
     device: device.id,

@@ -53,11 +53,12 @@ export type Meant =
   | { kind: 'cancel' }
   | { kind: 'stop' }
   | { kind: 'thanks' }
+  | { kind: 'greeting' }
   | { kind: 'help' }
   /** Understood, and nothing will be done. */
   | {
       kind: 'no'
-      why: 'negated' | 'later' | 'condition' | 'duration' | 'cannot' | 'limit'
+      why: 'negated' | 'told' | 'later' | 'condition' | 'duration' | 'cannot' | 'limit'
       device?: string
       said?: string
       can?: string[]

@@ -1,5 +1,6 @@
 // What a device can be called: the things its names, its kind and its area stand for.
 import type { Device } from '#hub/plugin'
+import { fieldsOf } from './fields.ts'
 import { PLACE } from './lexicon.ts'
 import { meaningOf, tokens } from './words.ts'
 
@@ -17,6 +18,8 @@ export interface Known {
   /** Its names word by word, for whole phrases. */
   phrases: readonly (readonly string[])[]
   area: ReadonlySet<string>
+  /** What its area is called, word by word. */
+  places: readonly (readonly string[])[]
   kind: ReadonlySet<string>
   all: ReadonlySet<string>
   words: readonly string[]
@@ -50,6 +53,15 @@ export const STRUCTURE = new Set('the der die das of in im am and und'.split(' '
 const known = new Map<string, Known>()
 const REMEMBERED = 5000
 
+/** Scenes that are options of one device are names of it. */
+const scenesOf = ({ intents }: Device): string[] =>
+  fieldsOf(intents['scene.activate'] ?? {}).flatMap(({ schema }) => {
+    const among: unknown = schema['enum']
+    return Array.isArray(among)
+      ? among.flatMap((option) => (typeof option === 'string' ? [`${option} scene`] : []))
+      : []
+  })
+
 /** The vocabulary of a device, made once for each name it has. */
 export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
   const names = [device.name, ...(synonyms.devices[device.id] ?? [])]
@@ -57,18 +69,19 @@ export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
   const domains = Object.keys(device.intents).flatMap((intent) =>
     intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : [],
   )
-  const key = JSON.stringify([device.id, names, device.kind, areas, domains])
+  const key = JSON.stringify([device.id, names, device.kind, areas, domains, scenesOf(device)])
   const found = known.get(key)
   if (found !== undefined) return found.device === device ? found : { ...found, device }
   const area = new Set(areas.flatMap((text) => [...atomsOf(text)]))
   const kind = new Set([device.kind, ...domains].flatMap((text) => [...atomsOf(text)]))
-  const sets = [...names, device.id].map(atomsOf)
-  const words = [...names, ...areas].flatMap((text) => tokens(text).map(({ word }) => word))
+  const sets = [...names, device.id, ...scenesOf(device)].map(atomsOf)
+  const words = [...names, ...areas, ...scenesOf(device)].flatMap((text) => tokens(text).map(({ word }) => word))
   const made: Known = {
     device,
     names: sets,
     phrases: names.map((text) => tokens(text).map(({ word }) => word)),
     area,
+    places: areas.map((text) => tokens(text).map(({ word }) => word)),
     kind,
     all: new Set([...area, ...kind, ...sets.flatMap((set) => [...set])]),
     words,

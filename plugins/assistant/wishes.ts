@@ -1,7 +1,9 @@
 // From a device and a verb to the intent that is meant, with its payload.
 import type { Device } from '#hub/plugin'
-import { familyOf, intentsFor, isGrave, verbOf } from './intents.ts'
-import { fieldsOf, fill, quoted } from './payload.ts'
+import { amountsIn } from './amounts.ts'
+import { fieldsOf, isMeantFor } from './fields.ts'
+import { familyOf, intentsFor, isGrave, switchOf, verbOf } from './intents.ts'
+import { fill, quoted } from './payload.ts'
 import type { Wish } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
 import { meaningOf, type Token, tokens } from './words.ts'
@@ -26,6 +28,37 @@ export const namedIntent = (
 const textField = (schema: Record<string, unknown>): string | undefined =>
   fieldsOf(schema).find(({ schema: field }) => field['type'] === 'string' && !Array.isArray(field['enum']))?.name
 
+/** Verbs that may come with an amount of something else: "open the gate halfway", "run the extractor at 40 percent". */
+const WITH_AMOUNT: readonly Family[] = ['on', 'start', 'open', 'close', 'up', 'down', 'play', 'resume']
+
+const isChange = (family: Family): boolean => family === 'set' || family === 'more' || family === 'less'
+
+/** An amount that a verb does not say by itself: "open it fully" is no amount, "open it halfway" is. */
+const hasAmount = (clause: readonly Token[], taken: ReadonlySet<number>): boolean =>
+  amountsIn(clause, taken).some(({ share, value }) => !share || (value > 0 && value < 1))
+
+/** The intents of a device that a verb may mean with what else was said. */
+const candidates = (
+  device: Device,
+  family: Family,
+  clause: readonly Token[],
+  taken: ReadonlySet<number>,
+): readonly string[] => {
+  const calm = (intent: string): boolean => !isGrave(device, intent)
+  const usual = intentsFor(device, family)
+  if (isChange(family)) {
+    // What could hurt is not set by the way, but by its own unit or word: "85 amps".
+    const own = Object.keys(device.intents).filter((intent) => isMeantFor(device.intents[intent] ?? {}, clause, taken))
+    return [
+      ...usual.filter(calm),
+      ...intentsFor(device, 'on').filter((one) => familyOf(one) === 'on' && calm(one)),
+      ...own,
+    ]
+  }
+  if (!WITH_AMOUNT.includes(family) || !hasAmount(clause, taken)) return usual
+  return [...usual, ...Object.keys(device.intents).filter((intent) => familyOf(intent) === 'set' && calm(intent))]
+}
+
 /** The best intent of a device for a verb, with its payload; or what stands against it. */
 export const wishFor = (
   device: Device,
@@ -34,20 +67,14 @@ export const wishFor = (
   taken: ReadonlySet<number>,
   text: string,
 ): { wish: Wish; over: boolean; needs?: string } | undefined => {
-  const isSet = family === 'set' || family === 'more' || family === 'less'
-  const options = intentsFor(device, family).filter((intent) => !isSet || !isGrave(device, intent))
-  const open =
-    isSet && options.every((intent) => familyOf(intent) !== 'set')
-      ? options
-      : [
-          ...options,
-          ...(isSet
-            ? intentsFor(device, 'on').filter((intent) => familyOf(intent) === 'on' && !isGrave(device, intent))
-            : []),
-        ]
-  const filled = [...new Set(open)].map((intent) => {
+  const filled = [...new Set(candidates(device, family, clause, taken))].map((intent) => {
     const schema = device.intents[intent] ?? {}
     const result = fill(schema, family, clause, taken, device.state)
+    const switched = familyOf(intent) === family ? undefined : switchOf(schema, family)
+    if (switched !== undefined) {
+      result.payload[switched.field] = switched.option
+      if (result.needs?.field === switched.field) delete result.needs
+    }
     const field = textField(schema)
     const words = quoted(text)
     if (field !== undefined && words !== undefined && result.payload[field] === undefined) {
@@ -60,7 +87,12 @@ export const wishFor = (
     Object.keys(payload).length * 2 - (needs === undefined ? 0 : 3) - (over ? 2 : 0)
   const [best] = filled.sort((a, b) => rank(b) - rank(a))
   if (best === undefined) return undefined
-  if (isSet && Object.keys(best.payload).length === 0 && best.needs === undefined && familyOf(best.intent) !== 'set')
+  if (
+    isChange(family) &&
+    Object.keys(best.payload).length === 0 &&
+    best.needs === undefined &&
+    familyOf(best.intent) !== 'set'
+  )
     return fieldsOf(device.intents[best.intent] ?? {}).length === 0
       ? undefined
       : {

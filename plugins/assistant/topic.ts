@@ -1,0 +1,71 @@
+// Parts of a sentence that only tell something are left out; the devices they name may be what `it` means in the rest.
+import { isMark } from './clauses.ts'
+import { fillers } from './fillers.ts'
+import { isRemark } from './remarks.ts'
+import { verbishIn } from './verbish.ts'
+import { targetsOf } from './targets.ts'
+import type { Before } from './understander.ts'
+import type { Known } from './vocabulary.ts'
+import { isKnown, type Token } from './words.ts'
+
+const partsOf = (words: readonly Token[]): Token[][] => {
+  const parts: Token[][] = [[]]
+  words.forEach((token, i) => {
+    const next = words[i + 1]?.word ?? ''
+    const isCause =
+      /^(?:because|cos|coz|weil)$/.test(token.word) ||
+      (token.word === 'denn' && /^(?:es|ich|wir|der|die|das|hier|mir)$/.test(next))
+    if (/^[,;]$/.test(token.word)) parts.push([])
+    else if (isCause) parts.push([token])
+    else if (token.word === 'so' && parts.length > 1 && parts.at(-1)?.length === 0) return
+    else parts.at(-1)?.push(token)
+  })
+  return parts.filter((part) => part.length > 0)
+}
+
+export interface Rest {
+  /** The words that ask for something, with commas between the parts. */
+  words: readonly Token[]
+  /** What was spoken of before, the parts left out among it. */
+  before: Before
+  /** Everything said only tells something. */
+  isTold: boolean
+}
+
+/** A sentence without what it only tells. */
+export const withoutRemarks = (words: readonly Token[], all: readonly Known[], before: Before): Rest => {
+  const isNoun = (word: string): boolean =>
+    fillers.has(word) || isKnown(word) || all.some(({ words: its }) => its.includes(word))
+  const parts = partsOf(words)
+  const told = parts.filter((part) =>
+    isRemark(
+      part.filter((token) => !isMark(token)),
+      isNoun,
+    ),
+  )
+  if (told.length === 0) return { words, before, isTold: false }
+  const left = parts.filter((part) => !told.includes(part))
+  const topics = told.map((part) =>
+    targetsOf({ words: part, taken: verbishIn(part), all, can: () => true, zone: before.zone }),
+  )
+  if (left.length === 0) {
+    // "It's movie night" asks for that scene.
+    const isScene = topics.some(
+      ({ devices, unknown }) =>
+        devices.length === 1 &&
+        unknown.length === 0 &&
+        devices.every(({ intents }) => Object.hasOwn(intents, 'scene.activate')),
+    )
+    return { words, before, isTold: !isScene }
+  }
+  const topic = topics.findLast(
+    ({ devices, isAmbiguous, isGuess, isEmpty, isPlaceOnly }) =>
+      devices.length > 0 && !isAmbiguous && !isGuess && !isEmpty && !isPlaceOnly,
+  )
+  const isClear = topic !== undefined && topic.unknown.every((word) => !isKnown(word))
+  return {
+    words: left.flatMap((part, i): Token[] => (i === 0 ? part : [{ word: ',' }, ...part])),
+    before: isClear ? { ...before, devices: topic.devices.map(({ id }) => id), isStale: false } : before,
+    isTold: false,
+  }
+}

@@ -1,0 +1,65 @@
+// Brings ways of saying one thing to one form before words are read: times in words, shares, file names, exceptions, slips of the pen.
+import { plain } from './words.ts'
+
+/** A file somebody wants made: what is printed or cut, or a text in quotes beside such a wish. */
+const FILE = /\b[\w-]+(?:\.[\w-]+)*\.(?:gcode|gco|bgcode|3mf|stl|nc|svg|dxf|ngc|lbrn2?)\b/g
+const QUOTED_FILE =
+  /(\b(?:print|start|run|druck\w{0,3}|starte?n?|send|load|schick\w?|lade?)\b.{0,30}?)["“”„«»][^"“”„«»]{1,200}["“”„«»]/
+
+const UNITS = 'seconds?|secs?|sekunden?|minutes?|mins?|minuten?|hours?|stunden?'
+const ONE = 'an?|one|eine[rnm]?|ner'
+
+const FORMS: readonly (readonly [RegExp, string])[] = [
+  // What ends a sentence parts it as a comma does.
+  [/\.{2,}|…|[.!](?=\s|$)| [-–—] /g, ' , '],
+  [/\b(?:three[ -]quarters? of an hour|dreiviertelstunde)\b/g, '45 minutes'],
+  [/\b(?:a )?quarter(?: of)? an hour\b|\b(?:eine[rn]? |ner )?viertelstunde\b/g, '15 minutes'],
+  [
+    new RegExp(
+      `\\b(?:one and a half|eineinhalb|anderthalb|(?:${ONE}) (${UNITS}) and a half|(?:${ONE}) und (?:eine )?halbe)(?: (${UNITS}))?\\b`,
+      'g',
+    ),
+    '1.5 $1$2',
+  ],
+  [/\btwo and a half\b|\bzweieinhalb\b/g, '2.5'],
+  [new RegExp(`\\b(?:half (?:${ONE})|(?:(?:${ONE}) )?halbe[rn]?) (${UNITS})\\b`, 'g'), '0.5 $1'],
+  [new RegExp(`\\b(?:(?:a )?couple of|ein paar) (${UNITS})\\b`, 'g'), '2 $1'],
+  [new RegExp(`\\b(?:${ONE}) (?:full |ganze |volle )?(${UNITS})\\b`, 'g'), '1 $1'],
+  [/\b(?:three|drei)[ -](?:quarters?|viertel)\b/g, 'dreiviertel'],
+  [/\b(?:two|zwei)[ -](?:thirds?|drittel)\b/g, 'zweidrittel'],
+  [
+    /\b(?:half[ -]?way|half[ -]open|halb offen|zur haelfte|bis zur haelfte|auf halbe[nrs]?(?= (?:hoehe|weg|kraft|helligkeit|leistung))|auf halber hoehe)\b/g,
+    'to half',
+  ],
+  [
+    /\b(?:flat out|full (?:blast|throttle|tilt|whack|pelt)|vollgas|volle pulle|volle kraft|volle poetrie|anschlag)\b/g,
+    'full',
+  ],
+  [/\ball the way up\b|\bganz hoch\b|\bganz auf(?=drehen)/g, 'up to full'],
+  [/\ball the way\b/g, ''],
+  [
+    /\b(?:apart|aside) from\b|\bother than\b|\bwith the exception of\b|\bsave for\b|\bjust not\b|\bbut not\b|\bbut leave\b/g,
+    'except',
+  ],
+  [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
+  [/\b(turn|switch|shut|power)(ed|ing)? of\b/g, '$1$2 off'],
+  [/\bof\s*$/g, 'off'],
+  [/\bright (?:now|away|there|here|then|off|after)\b|\ball right\b/g, ''],
+  [/^\s*right\s*[,:]/g, ''],
+  [
+    /\b(?:on|onto|up on|auf)(?: to)? (?:the |den |dem |my |mein\w* )?(?:big |main |grossen )?(?:screen|monitor|display|bildschirm|schirm)\b/g,
+    'onscreen',
+  ],
+  [/\b(?:would|do) you mind ((?:\w+ )??)(\w{3,})ing\b/g, 'please $1$2'],
+  [/\b(?:how|what) about (\w{3,})ing\b/g, 'please $1'],
+  [
+    /\bdo (?:the same|likewise) (?:with|for|to|in)\b|\b(?:the )?same (?:thing )?(?:again )?(?:for|with|in|goes for)\b|\bditto\b|\bdas ?(?:gleiche|selbe)(?: bitte| auch| nochmal)*(?: fuer| mit| bei| im| in)?\b|\bgenauso(?: bei| mit| im)?\b/g,
+    'same',
+  ],
+]
+
+/** What was said, in the form the rules read: lower case, umlauts written out, one wording for each of these things. */
+export const worded = (text: string): string => {
+  const files = plain(text).replace(FILE, ' file ').replace(QUOTED_FILE, '$1 file ')
+  return FORMS.reduce((line, [pattern, form]) => line.replace(pattern, form), files)
+}
