@@ -5,7 +5,7 @@ const CODES: Record<string, string> = {
   ERR_JWT_EXPIRED: 'it has expired',
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature is wrong',
   ERR_JOSE_ALG_NOT_ALLOWED: 'its kind of signature is not accepted',
-  ERR_JWKS_NO_MATCHING_KEY: 'it is signed with a key the issuer does not have',
+  ERR_JWKS_NO_MATCHING_KEY: 'it is signed with a key the issuer did not have half a minute ago or later',
   ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'it does not say with which key it is signed',
 }
 const CLAIMS: Record<string, string> = {
