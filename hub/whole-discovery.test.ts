@@ -1,10 +1,11 @@
 // Devices that announce themselves to the whole hub, as the gate, the journal, the audit, people and other hubs see them; and what is tried against it.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Rig, rig } from '../plugins/discovery/discovery.rig.ts'
+import { z } from 'zod'
+import { type Rig, rig, withPlugin } from '../plugins/discovery/discovery.rig.ts'
 import { tasmota, type Tasmota } from '../plugins/discovery/tasmota.fake.ts'
-import { ROOT } from './testing/hub.ts'
+import { ROOT, testHub, type TestHub } from './testing/hub.ts'
 import type { Login, Wire } from './testing/outsider.ts'
 import { eventually } from './testing/until.ts'
 
@@ -34,10 +35,13 @@ const withExport = (dir: string): void => {
 }
 
 let hub: Rig
-beforeAll(async () => {
-  hub = await rig({ prepare: withExport })
-})
-afterAll(() => hub.close())
+/** A hub for one group of tests: a person may ask it a hundred times a minute. */
+const withHub = (): void => {
+  beforeAll(async () => {
+    hub = await rig({ prepare: withExport })
+  })
+  afterAll(() => hub.close())
+}
 
 let lates = 0
 /** Topics with something retained, as a person who comes now is given it. `shown` is one that is there. */
@@ -58,6 +62,7 @@ describe.each([
   ['with the topic first', '%topic%/%prefix%/', ['plug/#']],
   ['with the topic first and each branch granted', '%topic%/%prefix%/', ['plug/tele/#', 'plug/stat/#', 'plug/cmnd/#']],
 ])('Tasmota %s', (_, fullTopic, granted) => {
+  withHub()
   const command = fullTopic.replace('%prefix%', 'cmnd').replace('%topic%', 'plug')
   let plug: Tasmota
   let login: Login
@@ -141,6 +146,7 @@ describe.each([
 })
 
 describe('a device that only speaks Home Assistant’s discovery', () => {
+  withHub()
   const CONFIG = 'homeassistant/device/lamp-8f21/config'
   const record = (name: string) => ({
     '~': 'shop/lamp',
@@ -238,5 +244,323 @@ describe('a device that only speaks Home Assistant’s discovery', () => {
     // Its command topic guards nothing any more: the device may use it as it likes.
     await lamp.publish('shop/lamp/wish', 'x')
     await lamp.end()
+  })
+})
+
+const Played = z.strictObject({ topic: z.string(), payload: z.unknown(), retain: z.boolean() })
+const play = async (wire: Wire, name: string): Promise<void> => {
+  const file = join(ROOT, 'plugins/discovery/fixtures', `${name}.jsonl`)
+  for (const one of readFileSync(file, 'utf8').trim().split('\n')) {
+    const { topic, payload, retain } = Played.parse(JSON.parse(one))
+    await wire.publish(topic, payload, { retain })
+  }
+}
+
+describe('Zigbee2MQTT', () => {
+  withHub()
+  let bridge: Wire
+  beforeAll(async () => {
+    bridge = await hub.connect('z2m', ['zigbee2mqtt/#', 'homeassistant/#'])
+    await bridge.subscribe('zigbee2mqtt/#')
+    bridge.client.on('message', (topic, payload) => {
+      const [, name] = /^zigbee2mqtt\/([^/]+)\/set$/.exec(topic) ?? []
+      if (name !== undefined) void bridge.publish(`zigbee2mqtt/${name}`, payload)
+    })
+    await play(bridge, 'zigbee2mqtt-1.42.0-start')
+    await hub.becomes('kitchen_lamp', ({ state }) => state['linkquality'] === 96)
+  })
+
+  test('a request is one message on its native topic, caused by the command, and recorded', async () => {
+    expect(await hub.ask('kitchen_lamp', 'light.turn_on')).toMatchObject({ status: 'done' })
+    const { body } = await hub.api<Items<Row>>('/api/journal?topic=zigbee2mqtt/Kitchen%20lamp/set')
+    expect(body.items).toMatchObject([{ origin: 'plugin:discovery' }])
+    const why = await hub.api<Items<Row>>(`/api/journal/${body.items[0]?.seq}/why`)
+    expect(why.body.items.map(({ topic }) => topic)).toContain('jarvis/devices/kitchen_lamp/cmd')
+    expect(bridge.heard.filter(({ topic }) => topic.endsWith('/set'))).toHaveLength(1)
+  })
+
+  test('its list of devices makes none: only what is announced is there', async () => {
+    const listed = [{ ieee_address: '0x99', type: 'Router', friendly_name: 'Ghost', supported: true }]
+    await bridge.publish('zigbee2mqtt/bridge/devices', listed, { retain: true })
+    await bridge.publish('zigbee2mqtt/Ghost', { state: 'ON' })
+    await bridge.publish('zigbee2mqtt/Radiator', { battery: 12 })
+    await hub.becomes('radiator', ({ state }) => state['battery'] === 12)
+    expect((await hub.devices()).map(({ id }) => id)).not.toContain('ghost')
+  })
+
+  test('renamed it is asked under its new name; left it is gone, with all that was retained of it', async () => {
+    await play(bridge, 'zigbee2mqtt-1.42.0-rename')
+    await hub.becomes('kitchen_lamp', ({ name, online }) => name === 'Island lamp' && online)
+    expect(await hub.ask('kitchen_lamp', 'light.turn_off')).toMatchObject({ status: 'done' })
+    expect(bridge.heard.findLast(({ topic }) => topic.endsWith('/set'))?.topic).toBe('zigbee2mqtt/Island lamp/set')
+    expect(await retainedOf('jarvis/devices/kitchen_lamp/about')).toContain('jarvis/devices/kitchen_lamp/state')
+    await play(bridge, 'zigbee2mqtt-1.42.0-remove')
+    await hub.gone('kitchen_lamp')
+    expect((await retainedOf()).filter((topic) => topic.includes('kitchen_lamp'))).toEqual([])
+    const left = await hub.watcher.hears(
+      ({ topic, text }) => topic === 'jarvis/devices/zigbee2mqtt_bridge/event' && text.includes('device_left'),
+    )
+    expect(left.json()).toMatchObject({ name: 'Island lamp' })
+  })
+})
+
+describe('past the gate', () => {
+  withHub()
+  /** Devices that hear their command topics and nothing else. */
+  let victim: Wire
+  let ws: Wire
+  let mallory: Wire & { login: Login }
+  let isHot = false
+  const OVEN = {
+    device: { identifiers: ['oven-1'], name: 'Oven' },
+    name: null,
+    unique_id: 'oven-1',
+    state_topic: 'shop/oven/state',
+    command_topic: 'shop/oven/heat',
+  }
+  const TOPICS = [
+    'zigbee2mqtt/Radiator/set',
+    'zigbee2mqtt/Radiator/set/system_mode',
+    'zigbee2mqtt/bridge/request/device/remove',
+    'cmnd/heater/POWER',
+    'cmnd/heater/Backlog',
+    'cmnd/tasmotas/POWER',
+    'homeassistant/switch/oven/set',
+    'shop/oven/heat',
+    'jarvis/devices/oven/cmd',
+  ]
+  const heard = (): string[] => victim.heard.map(({ topic }) => topic)
+
+  beforeAll(async () => {
+    victim = await hub.connect('victim', [
+      'shop/oven/#',
+      'homeassistant/switch/oven/#',
+      'cmnd/heater/#',
+      'homeassistant/status',
+    ])
+    for (const filter of ['shop/oven/heat', 'cmnd/heater/#', 'homeassistant/switch/oven/set'])
+      expect(await victim.subscribe(filter)).toBe(1)
+    victim.client.on('message', (topic, payload) => {
+      if (topic === 'shop/oven/heat') void victim.publish('shop/oven/state', payload, { retain: true })
+    })
+    await victim.publish('shop/oven/state', 'OFF', { retain: true })
+    await victim.publish('homeassistant/switch/oven/config', OVEN, { retain: true })
+    await hub.becomes('oven', ({ state }) => state['oven'] === false)
+    // It was granted far too much, and still commands nobody.
+    mallory = await hub.connect(
+      'mallory',
+      ['shop/#', 'homeassistant/#', 'zigbee2mqtt/#', 'tasmota/#', 'tele/#', 'stat/#'],
+      {
+        protocolVersion: 5,
+      },
+    )
+    ws = await hub.mqtt(
+      { clientId: 'ui.ada-ws', username: 'ada', password: hub.token },
+      { url: `${hub.base.replace('http', 'ws')}/mqtt`, protocolVersion: 5 },
+    )
+  })
+  afterAll(() => Promise.all([victim.end(), ws.end(), mallory.end()]))
+
+  /** What the hub shows people about these clients. */
+  const lastErrors = async (...clientIds: string[]): Promise<string[]> => {
+    const { body } =
+      await hub.api<Items<{ clientId: string; lastError?: { what: string } }>>(`/api/broker/clients?limit=1000`)
+    return clientIds.map((id) => body.items.find(({ clientId }) => clientId === id)?.lastError?.what ?? '')
+  }
+
+  test.each(TOPICS)('%s: another device, a person over WebSocket, a device of old', async (topic) => {
+    const before = heard().length
+    for (const retain of [false, true]) {
+      await expect(mallory.publish(topic, 'ON', { retain })).rejects.toThrow(/[Nn]ot authorized/)
+      await expect(ws.publish(topic, 'ON', { retain })).rejects.toThrow(/[Nn]ot authorized/)
+    }
+    for (const what of await lastErrors(mallory.login.clientId, 'ui.ada-ws'))
+      expect(what.slice(0, topic.length + 30)).toContain(`Publishing to ${topic} refused`)
+    const old = await hub.mqtt({ ...mallory.login, clientId: `${mallory.login.clientId}-old` })
+    await expect(old.publish(topic, 'ON')).rejects.toThrow('connection ended')
+    const { body } = await hub.api<Items<Row>>(`/api/journal?topic=${encodeURIComponent(topic)}`)
+    expect(body.items.filter(({ origin }) => origin !== 'plugin:discovery')).toEqual([])
+    expect(heard()).toHaveLength(before)
+  })
+
+  test('over HTTP there is no way to a topic; what is asked of the gate is refused and in the audit', async () => {
+    for (const path of [
+      '/api/publish',
+      '/api/mqtt/publish',
+      '/api/broker/publish',
+      '/api/topics/cmnd%2Fheater%2FPOWER',
+    ])
+      expect((await hub.api(path, { json: { topic: 'cmnd/heater/POWER', payload: 'ON' } })).status).toBe(404)
+    const ask = (device: string, json: object) => hub.api(`/api/device/${encodeURIComponent(device)}/command`, { json })
+    for (const device of ['cmnd/heater/POWER', '../heater', 'zigbee2mqtt/Radiator/set', 'oven/heat'])
+      expect([400, 404]).toContain((await ask(device, { intent: 'switch.turn_on' })).status)
+    const wishes: [string, object][] = [
+      ['mqtt.publish', { topic: 'cmnd/heater/POWER', payload: 'ON' }],
+      ['switch.turn_on', { topic: 'zigbee2mqtt/Radiator/set' }],
+      ['switch.turn_on', { entity: '../heater' }],
+      ['switch.turn_on', { entity: 'oven', command_topic: 'cmnd/heater/POWER' }],
+    ]
+    for (const [n, [intent, payload]] of wishes.entries()) {
+      const { status, body } = await ask('oven', { id: `past-${n}`, intent, payload })
+      expect([n, [400, 422].includes(status)], JSON.stringify(body)).toEqual([n, true])
+      const rows = await audit(`subject=past-${n}`)
+      expect([n, rows.at(0)?.event, rows.at(0)?.device]).toEqual([n, 'result', 'oven'])
+    }
+    expect(heard()).toEqual([])
+  })
+
+  const told = async (reason: string): Promise<void> => {
+    const event = await hub.watcher.hears(
+      ({ topic, text }) => topic.startsWith('jarvis/errors/warning/') && text.includes(reason),
+    )
+    expect(event.json()).toMatchObject({ source: 'plugin:discovery', details: { origin: 'device:mallory' } })
+  }
+
+  test.each<[string, string, object, string]>([
+    [
+      'its record, pointed at another device',
+      'homeassistant/switch/oven/config',
+      { ...OVEN, command_topic: 'shop/mallory/x' },
+      "this record is device:victim's",
+    ],
+    [
+      'its identity with another command topic',
+      'homeassistant/switch/oven2/config',
+      { ...OVEN, command_topic: 'shop/mallory/x' },
+      'the device is announced by device:victim already',
+    ],
+    [
+      'a harmless lamp that is commanded where the oven is',
+      'homeassistant/light/lamp/config',
+      { device: { identifiers: ['m-1'], name: 'Lamp' }, state_topic: 'shop/m/s', command_topic: 'shop/oven/heat' },
+      "'shop/oven/heat' is where a device of device:victim is commanded",
+    ],
+    [
+      'a lamp that is commanded at the gate’s own topic',
+      'homeassistant/light/lamp2/config',
+      { device: { identifiers: ['m-2'], name: 'Lamp' }, command_topic: 'jarvis/devices/oven/cmd' },
+      "'jarvis/devices/oven/cmd' belongs to the hub",
+    ],
+    [
+      'a lamp whose state is another device’s',
+      'homeassistant/light/lamp3/config',
+      { device: { identifiers: ['m-3'], name: 'Lamp' }, state_topic: 'jarvis/devices/press/state' },
+      "'jarvis/devices/press/state' belongs to the hub",
+    ],
+    [
+      'a Tasmota that hears the commands of another',
+      'tasmota/discovery/0A0B0C0D0E0F/config',
+      { mac: '0A0B0C0D0E0F', t: 'heater', ft: '%prefix%/%topic%/', tp: ['cmnd', 'stat', 'tele'], rl: [1] },
+      "has no right to hear 'cmnd/heater/POWER'",
+    ],
+    [
+      'a Tasmota that has swapped its prefixes',
+      'tasmota/discovery/0A0B0C0D0E1F/config',
+      { mac: '0A0B0C0D0E1F', t: 'heater', ft: '%prefix%/%topic%/', tp: ['stat', 'cmnd', 'tele'], rl: [1] },
+      "has no right to publish 'cmnd/heater/RESULT'",
+    ],
+  ])('%s: refused, told, and nothing has changed', async (_, topic, record, reason) => {
+    await mallory.publish(topic, record, { retain: true })
+    await told(reason)
+    expect((await hub.devices()).map(({ name }) => name)).toEqual(['Oven'])
+    await mallory.publish(topic, '', { retain: true })
+    isHot = !isHot
+    expect(await hub.ask('oven', isHot ? 'switch.turn_on' : 'switch.turn_off')).toMatchObject({ status: 'done' })
+    const sent = victim.heard.splice(0).map(({ topic: to, text }) => `${to} ${text}`)
+    expect(sent).toEqual([`shop/oven/heat ${isHot ? 'ON' : 'OFF'}`])
+  })
+})
+
+describe('two hubs in one building', () => {
+  withHub()
+  let other: TestHub
+  const BRIDGE = `plugins:
+  home-assistant: {}
+  discovery:
+    answer_seconds: 1
+bridge:
+  in: ['homeassistant/#', 'shop/#']
+  out: ['homeassistant/#', 'haus/devices/+/state', 'haus/devices/+/online', 'shop/#']
+`
+  const healthOf = async (of: TestHub): Promise<string> => {
+    const { body } = await of.api<{ parts: { part: string; what?: string }[] }>('/api/health')
+    return body.parts.find(({ part }) => part.includes('discovery'))?.what ?? ''
+  }
+  const device = async (of: TestHub, id: string): Promise<void> => {
+    const wire = await of.mqtt(await of.credential(id))
+    const at = `${of.config.TOPIC_PREFIX}/devices/${id}`
+    const about = { name: `The ${id}`, kind: 'switch', intents: { 'switch.turn_on': {}, 'switch.turn_off': {} } }
+    await wire.publish(`${at}/about`, about, { retain: true })
+    await wire.publish(`${at}/online`, true, { retain: true })
+    await wire.publish(`${at}/state`, { on: true }, { retain: true })
+  }
+
+  beforeAll(async () => {
+    const login = await hub.credential('millrace', ['homeassistant/#', 'haus/#', 'shop/#'])
+    const url = `mqtt://${login.username}:${login.password}@127.0.0.1:${hub.mqttPort}`
+    other = await testHub({
+      env: { TOPIC_PREFIX: 'haus', BRIDGE_URL: url },
+      prepare: (dir) => {
+        withPlugin(dir)
+        withExport(dir)
+        writeFileSync(join(dir, 'millrace.yaml'), BRIDGE)
+      },
+    })
+    await device(hub, 'lathe')
+    await device(other, 'kiln')
+  })
+  afterAll(() => other.close())
+
+  test('each announces its own to Home Assistant; neither takes the other’s for devices, and each says so once', async () => {
+    const says = (of: TestHub) =>
+      eventually(
+        () => healthOf(of),
+        (what) => what.includes('passed over'),
+        { ms: 12_000, everyMs: 400 },
+      )
+    await says(hub)
+    await says(other)
+    expect((await hub.devices()).map(({ id }) => id)).toEqual(['lathe'])
+    const { body } = await other.api<Items<{ id: string }>>('/api/devices')
+    expect(body.items.map(({ id }) => id)).toEqual(['kiln'])
+    expect(hub.errors()).toEqual([])
+  })
+
+  test('a device announced at one is seen at the other, and asked only through the gate it is connected to', async () => {
+    const wire = await hub.connect('benchcard', ['shop/bench/#', 'homeassistant/switch/bench/config'])
+    await wire.subscribe('shop/bench/power')
+    wire.client.on('message', (_, payload) => void wire.publish('shop/bench/state', payload, { retain: true }))
+    await wire.publish('shop/bench/state', 'OFF', { retain: true })
+    const record = {
+      device: { identifiers: ['bench-1'], name: 'Bench' },
+      name: null,
+      unique_id: 'bench-1',
+      state_topic: 'shop/bench/state',
+      command_topic: 'shop/bench/power',
+    }
+    await wire.publish('homeassistant/switch/bench/config', record, { retain: true })
+    await hub.becomes('bench', ({ state }) => state['bench'] === false)
+    await eventually(
+      () => other.api<{ state?: object }>('/api/devices/bench'),
+      ({ body }) => JSON.stringify(body.state) === '{"bench":false}',
+      { everyMs: 300 },
+    )
+    expect(await hub.ask('bench', 'switch.turn_on')).toMatchObject({ status: 'done' })
+    expect(wire.heard).toHaveLength(1)
+    const asked = await other.api<{ commandId: string }>('/api/device/bench/command', {
+      json: { intent: 'switch.turn_off' },
+    })
+    expect(asked.status).toBe(202)
+    const ended = await eventually(
+      () => other.api<{ status: string }>(`/api/commands/${asked.body.commandId}`),
+      ({ body }) => body.status === 'failed',
+      { everyMs: 300 },
+    )
+    expect(JSON.stringify(ended.body)).toContain('did not show it')
+    expect(wire.heard).toHaveLength(1)
+    const { body } = await hub.api<Items<{ clientId: string; lastError?: { what: string } }>>('/api/broker/clients')
+    expect(body.items.find(({ clientId }) => clientId.startsWith('millrace-'))?.lastError?.what).toContain(
+      'Publishing to shop/bench/power refused',
+    )
   })
 })
