@@ -181,7 +181,7 @@ describe('a device that only speaks Home Assistant’s discovery', () => {
     lamp = connected
     login = connected.login
     lamp.client.on('message', (topic, payload) => {
-      if (topic === 'shop/lamp/wish') void lamp.publish('shop/lamp/state', payload, { retain: true })
+      if (topic === 'shop/lamp/wish') void lamp.publish('shop/lamp/state', payload, { retain: true, qos: 0 })
     })
     await lamp.subscribe('shop/lamp/wish')
     await lamp.publish('shop/lamp/lwt', 'online', { retain: true })
@@ -264,7 +264,7 @@ describe('Zigbee2MQTT', () => {
     await bridge.subscribe('zigbee2mqtt/#')
     bridge.client.on('message', (topic, payload) => {
       const [, name] = /^zigbee2mqtt\/([^/]+)\/set$/.exec(topic) ?? []
-      if (name !== undefined) void bridge.publish(`zigbee2mqtt/${name}`, payload)
+      if (name !== undefined) void bridge.publish(`zigbee2mqtt/${name}`, payload, { qos: 0 })
     })
     await play(bridge, 'zigbee2mqtt-1.42.0-start')
     await hub.becomes('kitchen_lamp', ({ state }) => state['linkquality'] === 96)
@@ -341,7 +341,7 @@ describe('past the gate', () => {
     for (const filter of ['shop/oven/heat', 'cmnd/heater/#', 'homeassistant/switch/oven/set'])
       expect(await victim.subscribe(filter)).toBe(1)
     victim.client.on('message', (topic, payload) => {
-      if (topic === 'shop/oven/heat') void victim.publish('shop/oven/state', payload, { retain: true })
+      if (topic === 'shop/oven/heat') void victim.publish('shop/oven/state', payload, { retain: true, qos: 0 })
     })
     await victim.publish('shop/oven/state', 'OFF', { retain: true })
     await victim.publish('homeassistant/switch/oven/config', OVEN, { retain: true })
@@ -529,7 +529,7 @@ bridge:
   test('a device announced at one is seen at the other, and asked only through the gate it is connected to', async () => {
     const wire = await hub.connect('benchcard', ['shop/bench/#', 'homeassistant/switch/bench/config'])
     await wire.subscribe('shop/bench/power')
-    wire.client.on('message', (_, payload) => void wire.publish('shop/bench/state', payload, { retain: true }))
+    wire.client.on('message', (_, payload) => void wire.publish('shop/bench/state', payload, { retain: true, qos: 0 }))
     await wire.publish('shop/bench/state', 'OFF', { retain: true })
     const record = {
       device: { identifiers: ['bench-1'], name: 'Bench' },
