@@ -2,101 +2,167 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
 import { sentence } from '../api/problem.ts'
-import type { JournalItem } from '../api/types.ts'
+import { isRecord } from '../api/read.ts'
 import { Choice } from '../design/field.tsx'
 import { Note } from '../design/parts.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import type { DeviceView } from '../live/state.ts'
-import { extent, pointsOf, thinned } from './history.ts'
-import { numberText, shownValues } from './value.ts'
+import { drawnOf, extent, MOST_LIVE, type Live, type Stop } from './history.ts'
+import { readPastOf, type Past } from './past.ts'
+import { numberText, shownValues, switchWords, type Shown } from './value.ts'
 
 const Plot = lazy(() => import('./plot.tsx').then((module) => ({ default: module.Plot })))
 
 const MINUTE = 60_000
+const DAY = 1440 * MINUTE
+/** How far back, and how often it is read again while it is looked at; in between the live line goes on at the right. */
 const RANGES = [
-  { name: '15 min', ms: 15 * MINUTE },
-  { name: '1 h', ms: 60 * MINUTE },
-  { name: '6 h', ms: 360 * MINUTE },
-  { name: '24 h', ms: 1440 * MINUTE },
+  { name: 'Hour', ms: 60 * MINUTE, againMs: 30_000 },
+  { name: 'Day', ms: DAY, againMs: 60_000 },
+  { name: 'Week', ms: 7 * DAY, againMs: 300_000 },
+  { name: 'Month', ms: 30 * DAY, againMs: 300_000 },
 ] as const
-/** The most the journal gives at once. */
-const ENTRIES = 1000
-const POINTS = 600
-/** As long as the chart is looked at it is read again this often. */
-const AGAIN_MS = 30_000
+const POINTS = 500
+/** While older messages are being worked through, the chart is read again after this. */
+const BEHIND_MS = 3000
 
-interface Read {
+interface Asked {
   key: string
-  items: readonly JournalItem[]
-  until: number
-  /** There was more than could be read: the chart begins later. */
-  isCut: boolean
+  /** Undefined when the hub has nothing of it. */
+  past: Past | undefined
 }
 
-/** State and telemetry of a device out of the journal, newest first. */
-const usePast = (device: string, ms: number): { read: Read | undefined; problem: string | undefined } => {
-  const { hub, full } = useJarvisContext()
-  const [read, setRead] = useState<Read | undefined>(undefined)
+/** The past of one value, read again now and then. `undefined` until it was read. */
+const usePast = (
+  device: string,
+  field: string,
+  { ms, againMs }: (typeof RANGES)[number],
+): { asked: Asked | undefined; problem: string | undefined } => {
+  const [asked, setAsked] = useState<Asked | undefined>(undefined)
   const [problem, setProblem] = useState<string | undefined>(undefined)
-  const [round, setRound] = useState(0)
-  const key = `${device} ${ms}`
+  const key = `${device} ${field} ${ms}`
   useEffect(() => {
-    let current = true
-    const until = Date.now() + hub.offset()
-    const ask = (leaf: string): Promise<JournalItem[]> =>
-      hub.journal({ topic: full(`devices/${device}/${leaf}`), since: until - ms, limit: ENTRIES })
-    Promise.all([ask('state'), ask('telemetry')]).then(
-      (parts) => {
-        if (!current) return
-        setRead({ key, items: parts.flat(), until, isCut: parts.some(({ length }) => length >= ENTRIES) })
-        setProblem(undefined)
-      },
-      (error: unknown) => current && setProblem(sentence(error)),
-    )
-    return () => {
-      current = false
+    if (field === '') return undefined
+    const end = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const read = async (): Promise<void> => {
+      let wait: number = againMs
+      try {
+        if (document.visibilityState === 'visible') {
+          const past = await readPastOf({ device, field, ms, points: POINTS }, end.signal)
+          if (end.signal.aborted) return
+          setAsked({ key, past })
+          setProblem(undefined)
+          if (past?.isBehind === true) wait = BEHIND_MS
+        }
+      } catch (error) {
+        if (end.signal.aborted) return
+        setProblem(sentence(error))
+      }
+      timer = setTimeout(() => void read(), wait)
     }
-  }, [hub, full, device, ms, key, round])
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') setRound((n) => n + 1)
-    }, AGAIN_MS)
-    return () => clearInterval(timer)
-  }, [])
-  return { read: read?.key === key ? read : undefined, problem }
+    void read()
+    return () => {
+      end.abort()
+      clearTimeout(timer)
+    }
+  }, [device, field, ms, againMs, key])
+  return { asked: asked?.key === key ? asked : undefined, problem }
 }
 
-const YesNo = ['on', 'running', 'open', 'locked', 'occupied', 'motion', 'enabled', 'heating', 'contact', 'leak']
+const numberOf = (raw: unknown): number | undefined => {
+  const value = isRecord(raw) && 'value' in raw ? raw['value'] : raw
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+const NOTHING: readonly Live[] = []
+
+/** What the live line says of a value while its chart is looked at. */
+const useLive = (device: DeviceView, field: string, offset: number): readonly Live[] => {
+  const [heard, setHeard] = useState<{ key: string; live: readonly Live[] }>({ key: '', live: NOTHING })
+  const key = `${device.id} ${field}`
+  const value = numberOf({ ...device.state, ...device.telemetry }[field])
+  const at = device.receivedAt === 0 ? 0 : device.receivedAt + offset
+  const live = heard.key === key ? heard.live : NOTHING
+  // Taken in while it is drawn, as what came before is kept by nobody else.
+  if (value !== undefined && at !== 0 && live.at(-1)?.at !== at)
+    setHeard({ key, live: [...live, { at, value }].slice(-MOST_LIVE) })
+  return live
+}
+
+const isDrawable = (device: DeviceView, { name, number }: Shown): boolean =>
+  number !== undefined || typeof { ...device.state, ...device.telemetry }[name] === 'boolean'
+
+const when = (at: number, isLong: boolean): string =>
+  new Date(at).toLocaleString('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(isLong ? { weekday: 'short', day: 'numeric', month: 'short' } : { second: '2-digit' }),
+  })
+
+/** How a value is written beside its chart. A share of one is shown in percent, as everywhere. */
+const writer = ({ name, unit }: Shown, high: number): ((value: number) => string) => {
+  const factor = unit === '%' && /progress/.test(name) && high <= 1 ? 100 : 1
+  return (value) => `${numberText(value * factor)}${unit === '' ? '' : ` ${unit}`}`
+}
+
+const OneChart = ({ device, value, range }: { device: DeviceView; value: Shown; range: (typeof RANGES)[number] }) => {
+  const { hub } = useJarvisContext()
+  const { asked, problem } = usePast(device.id, value.name, range)
+  const live = useLive(device, value.name, hub.offset())
+  const past = asked?.past
+  const drawn = useMemo(() => past && drawnOf(past, live, Math.max(past.to, live.at(-1)?.at ?? 0)), [past, live])
+  const words = switchWords(value.name)
+  const found = drawn && extent(drawn.stops)
+  const text = writer(value, found?.high ?? 0)
+  const readings = (n: number): string => `${n} ${n === 1 ? 'report' : 'reports'}`
+  const read = ({ from, to, min, max, mean, last, n }: Stop): string => {
+    const time = when(to > from ? from : to, range.ms > DAY || to - from >= DAY)
+    if (past?.isSwitch === true) {
+      const how = mean > 0 && mean < 1 ? `${words[0]} ${numberText(mean * 100)} % of the time` : words[last > 0 ? 0 : 1]
+      return `${time}: ${how}`
+    }
+    return n === 1 || min === max ? `${time}: ${text(last)}` : `${time}: ${text(mean)} (${text(min)} to ${text(max)})`
+  }
+  return (
+    <>
+      {problem !== undefined && <Note tone="warn">The past cannot be read: {problem}</Note>}
+      <div className="plot-place">
+        {!asked && problem === undefined && <div className="skeleton plot-reserve" />}
+        {past && drawn && found && (
+          <Suspense fallback={<div className="skeleton plot-reserve" />}>
+            <Plot drawn={drawn} step={past.step} label={value.label} words={words} read={read}>
+              {past.isSwitch
+                ? `${words[0]} ${numberText(found.on * 100)} % of the time, now ${words[found.last > 0 ? 0 : 1].toLowerCase()}; ${readings(found.n)}.`
+                : `Lowest ${text(found.low)}, highest ${text(found.high)}, last ${text(found.last)}; ${readings(found.n)}.`}
+            </Plot>
+          </Suspense>
+        )}
+        {asked && !found && (
+          <p className="small soft plot-none">The hub kept no {value.label.toLowerCase()} from this time.</p>
+        )}
+      </div>
+      {past?.isBehind === true && (
+        <p className="small soft">Older messages are still being worked through; the chart fills by itself.</p>
+      )}
+    </>
+  )
+}
 
 /** Only for those who may read the journal. */
 export const Charts = ({ device }: { device: DeviceView }) => {
-  const values = useMemo(
-    () =>
-      shownValues(device).filter(
-        ({ name, number }) =>
-          number !== undefined || typeof { ...device.state, ...device.telemetry }[name] === 'boolean',
-      ),
-    [device],
-  )
+  const values = shownValues(device).filter((one) => isDrawable(device, one))
   const [chosen, setChosen] = useState('')
-  const [range, setRange] = useState<(typeof RANGES)[number]>(RANGES[1])
-  const { read, problem } = usePast(device.id, range.ms)
+  const [range, setRange] = useState<(typeof RANGES)[number]>(RANGES[0])
   const value = values.find(({ name }) => name === chosen) ?? values[0]
-  const name = value?.name ?? ''
-  const points = useMemo(() => pointsOf(read?.items ?? [], name), [read, name])
-  const shown = useMemo(() => thinned(points, POINTS), [points])
   if (!value) return <p className="small soft">It has no value that could be drawn.</p>
-  const isSwitch = value.number === undefined || YesNo.includes(name)
-  const found = extent(points)
-  const until = (read?.until ?? 0) / 1000
-  const from = read?.isCut === true ? (points.at[0] ?? until - range.ms / 1000) : until - range.ms / 1000
-  const text = (one: number): string => `${numberText(one)}${value.unit === '' ? '' : ` ${value.unit}`}`
   return (
     <div className="charts">
       <div className="chart-head">
         <Choice
           label="Value"
-          value={name}
+          value={value.name}
           onChange={setChosen}
           options={values.map((one) => ({ value: one.name, text: one.label }))}
         />
@@ -113,26 +179,7 @@ export const Charts = ({ device }: { device: DeviceView }) => {
           ))}
         </div>
       </div>
-      {problem !== undefined && <Note tone="warn">The past cannot be read: {problem}</Note>}
-      <div className="plot-place">
-        {!read && problem === undefined && <div className="skeleton plot-reserve" />}
-        {read && found && (
-          <Suspense fallback={<div className="skeleton plot-reserve" />}>
-            <Plot points={shown} from={from} until={until} unit={value.unit} isSwitch={isSwitch} />
-          </Suspense>
-        )}
-        {read && !found && (
-          <p className="small soft plot-none">The journal has no {value.label.toLowerCase()} from this time.</p>
-        )}
-      </div>
-      {read && found && (
-        <p className="small soft">
-          {isSwitch
-            ? `${points.values.length} reports, ${points.values.filter((one, n) => n > 0 && one !== points.values[n - 1]).length} changes.`
-            : `Lowest ${text(found.low)}, highest ${text(found.high)}, last ${text(found.last)}; ${points.values.length} reports.`}
-          {read.isCut && ' Only the newest are drawn: there are more in this time than one chart reads.'}
-        </p>
-      )}
+      <OneChart device={device} value={value} range={range} />
     </div>
   )
 }

@@ -45,6 +45,14 @@ test('booleans are words of their own', () => {
   expect(show('calibrated', true).text).toBe('Yes')
 })
 
+test('two values of a device never have the same label', () => {
+  const labels = (state: Record<string, unknown>): string[] =>
+    shownValues({ kind: 'welder', state, telemetry: {} }).map(({ label }) => label)
+  expect(labels({ power: true, on: false, amps: 0 })).toEqual(['Switched', 'Power', 'Current'])
+  expect(labels({ on: true, power_w: 20, watts: 20 })).toEqual(['Switched', 'Power w', 'Watts'])
+  expect(labels({ on: true, amps: 3 })).toEqual(['Power', 'Current'])
+})
+
 test('nothing is invented for what is not there', () => {
   expect(show('x', null).text).toBe('–')
   expect(shownValues({ kind: 'x', state: {}, telemetry: {} })).toEqual([])

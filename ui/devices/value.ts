@@ -77,6 +77,15 @@ const label = (name: string): string => {
   return LABELS[name] ?? LABELS[bare] ?? words(bare)
 }
 
+/** What a switch is called when it is on, and when it is off. */
+export const switchWords = (name: string): readonly [on: string, off: string] => YES_NO[name] ?? ['Yes', 'No']
+
+/** What a switch is called where something else of the device has the name `Power`. */
+const SWITCHED = 'Switched'
+
+/** Two values of a device never have one label: each then goes by its own name, `power` and `power_w`. */
+const named = (shown: Shown): Shown => ({ ...shown, label: shown.name === 'on' ? SWITCHED : words(shown.name) })
+
 const YES_NO: Record<string, readonly [string, string]> = {
   on: ['On', 'Off'],
   power: ['On', 'Off'],
@@ -116,7 +125,7 @@ export const show = (name: string, raw: unknown, trail: readonly number[] = []):
     return { ...base, text: numberText(number, whole), unit, number }
   }
   if (typeof value === 'boolean') {
-    const [yes, no] = YES_NO[name] ?? ['Yes', 'No']
+    const [yes, no] = switchWords(name)
     return { ...base, text: value ? yes : no, unit: '', plain: yes !== 'On' && yes !== 'Yes' }
   }
   if (typeof value === 'string')
@@ -179,8 +188,9 @@ export const shownValues = (device: Valued): Shown[] => {
   const found = order.map((wanted) => starts(names, wanted)).find((name) => name !== undefined)
   const first = found ?? names.find((name) => typeof values[name] === 'number') ?? names[0]
   const sorted = first === undefined ? names : [first, ...names.filter((name) => name !== first)]
-  return sorted.map((name) => {
+  const all = sorted.map((name) => {
     const shown = show(name, values[name], device.trail?.[name])
     return shown.number !== undefined && shown.unit === '' ? { ...shown, unit: shared } : shown
   })
+  return all.map((one) => (all.some((other) => other !== one && other.label === one.label) ? named(one) : one))
 }
