@@ -21,6 +21,7 @@ interface Bucket {
 const SOURCE = { burst: 240, perSecond: 20 }
 const ALL = { burst: 1200, perSecond: 200 }
 const MOST_SOURCES = 1024
+const SWEEP_MS = 1000
 
 const takes = (bucket: Bucket, { burst, perSecond }: typeof SOURCE, now: number): boolean => {
   bucket.left = Math.min(burst, bucket.left + (Math.max(0, now - bucket.at) / 1000) * perSecond)
@@ -38,10 +39,12 @@ export const openDoor = ({ most, now }: { most: number; now: () => number }): Do
   /** Those for whom there is no room share one, so that invented addresses buy nothing. */
   const crowd: Bucket = { left: SOURCE.burst, at: now() }
   let nets: readonly Net[] = []
+  let sweptAt = -Infinity
   const bucketOf = (source: string, at: number): Bucket => {
     const known = sources.get(source)
     if (known !== undefined) return known
-    if (sources.size >= MOST_SOURCES) {
+    if (sources.size >= MOST_SOURCES && at - sweptAt > SWEEP_MS) {
+      sweptAt = at
       const rested = (SOURCE.burst / SOURCE.perSecond) * 1000
       for (const [name, bucket] of sources) if (at - bucket.at > rested) sources.delete(name)
     }

@@ -67,7 +67,7 @@ const REFRESH = [0.8, 0.85, 0.9, 0.95]
 const ASK = { most: 3, firstMs: 1000 }
 const QUESTIONS = 24
 
-const TYPE = /^(.+)\.(_[a-z0-9-]{1,15}\._(?:tcp|udp))\.local$/i
+const TYPE = /^([^]+)\.(_[a-z0-9-]{1,15}\._(?:tcp|udp))\.local$/i
 
 export const openRecords = ({ types, now, random, most, mostOfOne }: Parts): Records => {
   const wanted = new Set(types.map((type) => type.toLowerCase()))

@@ -205,8 +205,14 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
       }
       put(one)
       unsaved.add(id)
-      await write()
-      return view(one)
+      try {
+        await write()
+      } catch (error) {
+        // What is not kept is not decided.
+        if (all.get(id) === one) put(known)
+        throw error
+      }
+      return view(all.get(id) ?? one)
     },
     sweep() {
       const at = now()
