@@ -29,11 +29,15 @@ export const textOf = (value: Value): string => {
   return bounded(JSON.stringify(value))
 }
 
+/** No number of a device is written longer. It also keeps the search below from trying every way to part a long row of digits. */
+const MAX_NUMBER = 100
+
 /** A number, or undefined for what is none. Text is read as Python's float() reads it. */
 export const numberOf = (value: Value): number | undefined => {
   if (typeof value === 'boolean') return value ? 1 : 0
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
-  if (typeof value !== 'string' || !/^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$/.test(value)) return undefined
+  if (typeof value !== 'string' || value.length > MAX_NUMBER) return undefined
+  if (!/^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$/.test(value)) return undefined
   const number = Number(value)
   return Number.isFinite(number) ? number : undefined
 }
@@ -68,8 +72,11 @@ const same = (a: Value, b: Value): boolean => {
 
 const has = (inside: Value, what: Value): boolean => {
   if (typeof inside === 'string') return inside.includes(textOf(what))
-  if (isList(inside)) return inside.some((item) => same(item, what))
-  return isRecord(inside) && Object.hasOwn(inside, textOf(what))
+  if (isRecord(inside)) return Object.hasOwn(inside, textOf(what))
+  if (!isList(inside)) return false
+  if (typeof what !== 'object' || what === null) return inside.some((item) => same(item, what))
+  const text = JSON.stringify(what)
+  return inside.some((item) => typeof item === 'object' && item !== null && JSON.stringify(item) === text)
 }
 
 const order = (a: Value, b: Value): number => {

@@ -92,3 +92,37 @@ test('no template runs away: size and steps are bounded', () => {
   expect(run("{{ value | replace('x', value) }}", 'x'.repeat(4000))).toBeUndefined()
   expect(performance.now() - started).toBeLessThan(200)
 })
+
+const times = (text: string, n: number): string => text.repeat(n)
+test.each([
+  [
+    'a list that holds itself twice, thirty times over',
+    `{% set a = [value] %}${times('{% set a = [a, a] %}', 30)}{{ a }}`,
+  ],
+  ['the same as JSON', `{% set a = [value] %}${times('{% set a = [a, a] %}', 30)}{{ a | tojson }}`],
+  ['the same of records', `{% set a = {'x': 1} %}${times("{% set a = {'x': a, 'y': a} %}", 30)}{{ a | string }}`],
+  ['the same compared', `{% set a = [1] %}${times('{% set a = [a, a] %}', 30)}{{ a == [a] }}`],
+  ['the same looked for', `{% set a = [1] %}${times('{% set a = [a, a] %}', 30)}{{ a in [a] }}`],
+  ['a long list searched for a long list, ninety times', times('{{ value_json.w in value_json.l }}', 90)],
+  ['all that was said, printed a hundred times', times('{{ value_json | tojson | length }}', 90)],
+  ['what is nested deeper than anything', '{{ value_json.deep == value_json.deep }}'],
+])('%s: it ends at once, and the value stays as it was', (_, source) => {
+  const list = (item: string) => Array.from({ length: 3000 }, () => item).join(',')
+  const payload = `{"w":[${list('1')}],"l":[${list('[1]')}],"deep":${times('[', 9000)}${times(']', 9000)}}`
+  const started = performance.now()
+  expect(run(source, payload)).toBeUndefined()
+  expect(performance.now() - started).toBeLessThan(500)
+})
+
+test('a number of a hundred thousand digits and a letter is none, and is seen to be none at once', () => {
+  const started = performance.now()
+  expect(run('{{ value | float(7) }}', `${times('1', 100_000)}x`)).toBe('7')
+  expect(performance.now() - started).toBeLessThan(200)
+})
+
+test('what is said may be long as long as little of it is printed', () => {
+  const payload = JSON.stringify({ list: Array.from({ length: 5000 }, (_, n) => n), power: 7 })
+  expect(run("{{ value_json.get('power') | float | round(1) }}", payload)).toBe('7')
+  expect(run('{{ value_json.list | length }}', payload)).toBe('5000')
+  expect(run('{{ 4999 in value_json.list }}', payload)).toBe('True')
+})

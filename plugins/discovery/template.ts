@@ -1,5 +1,6 @@
 // Runs templates of Home Assistant's dialect: the part that devices use, within bounds of steps and size, and nothing that reaches outside.
 import { type Expression, parseTemplate, type Part, Unsupported } from './template-parse.ts'
+import { isLight, sizeOf } from './template-size.ts'
 import {
   bounded,
   filters,
@@ -21,6 +22,10 @@ import {
 export type Template = { run: (names: Readonly<Record<string, Value>>) => string | undefined } | { problem: string }
 
 const MAX_STEPS = 4000
+/** Characters that are read or written count as one step. */
+const CHARACTERS_A_STEP = 256
+/** Of a list or record that a template makes, as text. */
+const MAX_SIZE = 65_536
 const KNOWN = 5000
 
 const TABLES: Readonly<Record<'filter' | 'test' | 'function' | 'method', Readonly<Record<string, Word>>>> = {
@@ -95,20 +100,38 @@ const runner = (given: Readonly<Record<string, Value>>) => {
   let steps = 0
   let out = ''
 
+  const spend = (n: number): void => {
+    steps += n
+    if (steps > MAX_STEPS) throw new TooMuch(`more than ${MAX_STEPS} steps`)
+  }
+  /** Has a value paid for before something walks through it. */
+  const paid = (value: Value): Value => {
+    if (typeof value === 'string' || typeof value === 'object') spend(sizeOf(value) / CHARACTERS_A_STEP)
+    return value
+  }
+  const made = <T extends object>(value: T): T => {
+    if (sizeOf(value) > MAX_SIZE) throw new TooMuch(`more than ${MAX_SIZE} characters`)
+    return value
+  }
+
   const of = (expression: Expression): Value => {
-    if (++steps > MAX_STEPS) throw new TooMuch(`more than ${MAX_STEPS} steps`)
+    spend(1)
     switch (expression.k) {
       case 'literal':
         return expression.value
       case 'name':
         return names.get(expression.name)
       case 'item':
-        return itemOf(of(expression.of), of(expression.key))
-      case 'call':
-        return wordOf(expression.kind, expression.name)?.(
-          expression.of === undefined ? undefined : of(expression.of),
-          expression.args.map(of),
+        return itemOf(of(expression.of), paid(of(expression.key)))
+      case 'call': {
+        const { kind, name } = expression
+        const pay = isLight(kind, name) ? (value: Value): Value => value : paid
+        const self = expression.of === undefined ? undefined : pay(of(expression.of))
+        return wordOf(kind, name)?.(
+          self,
+          expression.args.map((one) => pay(of(one))),
         )
+      }
       case 'not':
         return !isTrue(of(expression.of))
       case 'minus': {
@@ -120,22 +143,22 @@ const runner = (given: Readonly<Record<string, Value>>) => {
         const a = of(expression.a)
         if (expression.op === 'and') return isTrue(a) ? of(expression.b) : a
         if (expression.op === 'or') return isTrue(a) ? a : of(expression.b)
-        return operators[expression.op]?.(a, of(expression.b))
+        return operators[expression.op]?.(paid(a), paid(of(expression.b)))
       }
       case 'if':
         if (isTrue(of(expression.test))) return of(expression.yes)
         return expression.no === undefined ? undefined : of(expression.no)
       case 'list':
-        return expression.items.map(of)
+        return made(expression.items.map(of))
       case 'dict':
-        return Object.fromEntries(expression.entries.map(([key, value]) => [textOf(of(key)), of(value)]))
+        return made(Object.fromEntries(expression.entries.map(([key, value]) => [textOf(paid(of(key))), of(value)])))
     }
   }
 
   const run = (parts: readonly Part[]): void => {
     for (const part of parts) {
       if (part.k === 'text') out = bounded(out + part.text)
-      else if (part.k === 'say') out = bounded(out + textOf(of(part.what)))
+      else if (part.k === 'say') out = bounded(out + textOf(paid(of(part.what))))
       else if (part.k === 'set') names.set(part.name, of(part.to))
       else {
         const taken = part.cases.find(({ test }) => test === undefined || isTrue(of(test)))
@@ -174,7 +197,7 @@ const compile = (source: string): Template => {
         try {
           return runner(names)(parts)
         } catch (error) {
-          if (error instanceof Missing || error instanceof TooMuch) return undefined
+          if (error instanceof Missing || error instanceof TooMuch || error instanceof RangeError) return undefined
           throw error
         }
       },
