@@ -1,12 +1,13 @@
 // What one part of a sentence means: its verb, its devices and its numbers together, or the question that is left.
 import type { Device } from '#hub/plugin'
 import { type Clause, spell } from './clauses.ts'
-import { type About, aboutOf, canDo, type Scene } from './clause-target.ts'
+import { type About, aboutOf, canDo, fittingAmount, type Scene } from './clause-target.ts'
 import { consideredOf, MOST_OPTIONS, type Read, wishesOf } from './clause-wishes.ts'
 import { fieldsOf } from './fields.ts'
 import { intentsFor, isGrave } from './intents.ts'
 import { readNamed } from './named-intents.ts'
 import { nearDevices } from './near.ts'
+import { readScene } from './scene-options.ts'
 import { spokenForIn } from './spoken-for.ts'
 import { type Target, targetsOf } from './targets.ts'
 import type { Understanding, World } from './understander.ts'
@@ -25,7 +26,7 @@ const unknown = (matched: Understanding['matched'], considered: Understanding['c
 
 /** No device is named: the ones spoken of before, or the only one that can do it; a question otherwise. */
 const fromContext = (
-  { all, world: { before } }: Scene,
+  { all, world: { before }, spoken }: Scene,
   { target, family, matched }: About & { family: Family },
 ): { target: Target; matched: Understanding['matched']; byPronoun: boolean } | Read => {
   const ids = before.devices.length > 0 ? before.devices : (before.asked?.devices ?? [])
@@ -36,7 +37,10 @@ const fromContext = (
       matched: [...matched, { words: 'context', as: devices.map(({ id }) => id).join(', ') }],
       byPronoun: true,
     }
-  const able = all.filter(({ device }) => canDo(device, family)).map(({ device }) => device)
+  const fits = fittingAmount(spoken)
+  const able = all
+    .map(({ device }) => device)
+    .filter((device) => canDo(device, family) && (fits === undefined || fits(device)))
   const [only] = able
   if (able.length === 1 && only !== undefined && !intentsFor(only, family).some((intent) => isGrave(only, intent)))
     return { target: { ...target, devices: able, isEmpty: false }, matched, byPronoun: false }
@@ -53,15 +57,19 @@ const without = (
   { all, spoken: { excepted } }: Scene,
 ): { target: Target; matched: Understanding['matched'] } => {
   if (excepted === undefined) return { target, matched: [] }
-  const out = targetsOf({ words: excepted, taken: new Set(), all, can: () => true })
+  const parts: Token[][] = [[]]
+  for (const token of excepted)
+    if (token.word === ',') parts.push([])
+    else parts.at(-1)?.push(token)
+  const out = parts.flatMap((words) => targetsOf({ words, taken: new Set(), all, can: () => true }).devices)
   return {
     target: {
       ...target,
-      devices: target.devices.filter((device) => !out.devices.includes(device)),
+      devices: target.devices.filter((device) => !out.includes(device)),
       isGroup: true,
       isAmbiguous: false,
     },
-    matched: [{ words: 'except', as: out.devices.map(({ id }) => id).join(', ') }],
+    matched: [{ words: 'except', as: out.map(({ id }) => id).join(', ') }],
   }
 }
 
@@ -91,6 +99,8 @@ export const readClause = (
   neighbours: readonly Clause[],
   isRespelled = false,
 ): Read => {
+  const option = readScene(clause, all)
+  if (option !== undefined) return option
   const scene: Scene = { clause, text, all, world, neighbours, spoken: spokenForIn(clause, all), isRespelled }
   const about = aboutOf(scene)
   const special = readNamed(scene, about)

@@ -58,12 +58,14 @@ const hasOption = (device: Device, words: readonly Token[]): boolean =>
 /** Of a place nothing but its lights is switched and set; what else can be done only some things there can. */
 const LIGHTS: readonly Family[] = ['on', 'off', 'toggle', 'set', 'more', 'less']
 
-/** Where only a place is named and degrees are said, what takes degrees is meant. */
-const fittingDegrees = ({ main }: SpokenFor): ((device: Device) => boolean) | undefined =>
-  amountsIn(main, new Set()).find(({ quantity }) => quantity !== undefined)?.quantity === 'degrees'
+/** Devices that take the unit that was said, where it is one that not everything takes. */
+export const fittingAmount = ({ main }: SpokenFor): ((device: Device) => boolean) | undefined => {
+  const said = amountsIn(main, new Set()).find(({ quantity }) => quantity !== undefined)?.quantity
+  return said === 'degrees' || said === 'kelvin' || said === 'current'
     ? (device) =>
-        Object.values(device.intents).some((schema) => fieldsOf(schema).some(({ quantity }) => quantity === 'degrees'))
+        Object.values(device.intents).some((schema) => fieldsOf(schema).some(({ quantity }) => quantity === said))
     : undefined
+}
 
 /** The devices and the verb of a clause, each read by the light of the other. */
 export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: Scene): About => {
@@ -78,7 +80,8 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
     lend: neighbours
       .filter((one) => one !== clause)
       .flatMap((one) => saidIn({ words: one.words, taken: verbishIn(one.words), all }).said),
-    fits: fittingDegrees(spoken),
+    fits: fittingAmount(spoken),
+    isSwitching: said === 'on' || said === 'off',
     byAbility: said !== undefined && !LIGHTS.includes(said),
   })
   const { devices } = target
@@ -96,7 +99,8 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
       before.asked === undefined
     return { target, family: isSet ? 'set' : isOn ? 'on' : undefined, matched }
   }
-  const family = meantFor(devices, said, canBeAsked)
+  const family =
+    said === 'preheat' && devices.every((one) => hasOption(one, words)) ? 'set' : meantFor(devices, said, canBeAsked)
   if (devices.some((device) => canDo(device, family))) return { target, family, matched }
   // A noun may read as a verb: "dim", "pause", "print". When the better verb leaves no device able, the next one is tried.
   const other = verbsIn(words).find(

@@ -6,7 +6,7 @@ import { intentsFor, isGrave } from './intents.ts'
 import type { Target } from './targets.ts'
 import type { Meant, Understanding, Wish } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
-import { safest, wishFor } from './wishes.ts'
+import { candidates, safest, wishFor } from './wishes.ts'
 
 export const MOST_WISHES = 50
 export const MOST_OPTIONS = 8
@@ -49,7 +49,8 @@ export const wishesOf = (
     considered,
     target,
   })
-  const able = target.devices.filter((device) => intentsFor(device, family).length > 0)
+  const free = spoken.notForPayload(target.numbers)
+  const able = target.devices.filter((device) => candidates(device, family, words, free).length > 0)
   const [first] = target.devices
   const cannot = (confidence: number): Read =>
     read(
@@ -62,7 +63,6 @@ export const wishesOf = (
       confidence,
     )
   if (able.length === 0) return cannot(0.7)
-  const free = spoken.notForPayload(target.numbers)
   const mustBeNamed =
     (byPronoun && (before.isStale === true || able.length > 1)) ||
     target.isGuess ||

@@ -2,7 +2,7 @@
 import { amountsIn, isUnit } from './amounts.ts'
 import { labelWordsIn } from './fields.ts'
 import { fillers, pronouns } from './fillers.ts'
-import { isVerbish } from './verbish.ts'
+import { EXCEPT, isVerbish } from './verbish.ts'
 import { spelled } from './targets.ts'
 import { type Found, verbsIn } from './verbs.ts'
 import type { Known } from './vocabulary.ts'
@@ -57,7 +57,10 @@ const mended = (
     const last = out.at(-1)
     if (
       last !== undefined &&
-      ((isAmount(part) && hasNoun(last)) || (isVerbOnly(part) && isOpen(last)) || (isVerbOnly(last) && isOpen(part)))
+      (([...last, ...part.slice(0, 1)].some(({ word }) => EXCEPT.has(word)) && verbOf(part) === undefined) ||
+        (isAmount(part) && hasNoun(last)) ||
+        (isVerbOnly(part) && isOpen(last)) ||
+        (isVerbOnly(last) && isOpen(part)))
     )
       last.push({ word: ',' }, ...part)
     else out.push([...part])

@@ -84,7 +84,7 @@ const INSTEAD: Readonly<Record<Family, readonly Family[]>> = {
   resume: ['resume', 'play'],
   cancel: ['cancel', 'stop'],
   open: ['open', 'up', 'unlock'],
-  close: ['close', 'down'],
+  close: ['close', 'down', 'lock'],
   lock: ['lock'],
   unlock: ['unlock'],
   set: ['set', 'on'],

@@ -29,7 +29,7 @@ switch: switch schalter
 plug: plug socket outlet steckdose stecker steckdosenleiste
 fan: fan ventilator luefter
 ventilation: ventilation lueftung belueftung airing vent
-extract: extractor extraction absaugung absauger sauger absauganlage spaeneabsaugung staubabsaugung
+extract: extractor extraction absaugung absauger sauger absauganlage collector spaeneabsaugung staubabsaugung
 vacuum: vacuum hoover staubsauger saugroboter
 dust: dust staub
 smoke: smoke rauch fume fumes* hood abzug
@@ -171,6 +171,7 @@ dinner: dinner abendessen
 work: work arbeit arbeits
 cleaning: cleaning putzen reinigung putz
 evening: evening abend
+mode: mode modus
 closing: closing feierabend ladenschluss schluss
 nozzle: nozzle duese hotend extruder
 bed: heizbett druckbett bauplatte

@@ -12,7 +12,8 @@ const scaled = (field: Field, { value, share, quantity, scale }: Amount): number
   if (share) {
     const top = highest ?? 100
     if (value === 0) return lowest
-    return whole(Math.max(lowest, lowest > 1 ? lowest + (top - lowest) * value : top * value))
+    const part = Math.max(lowest, lowest > 1 ? lowest + (top - lowest) * value : top * value)
+    return top >= 20 ? Math.round(part) : whole(part)
   }
   if (quantity === 'percent' && field.quantity === 'percent' && (highest === 255 || highest === 254 || highest === 1))
     return whole((value / 100) * highest)
@@ -161,4 +162,5 @@ export const fill = (
 
 /** A text in quotes, or a word that looks like a file, for fields that take text. */
 export const quoted = (text: string): string | undefined =>
-  /["“„«](.{1,200}?)["”“»]/u.exec(text)?.[1] ?? /\b([\w-]+\.(?:gcode|gco|bgcode|3mf|stl|nc|svg|dxf))\b/i.exec(text)?.[1]
+  /["“„«](.{1,200}?)["”“»]/u.exec(text)?.[1] ??
+  /([\p{L}\p{N}_][\p{L}\p{N}_.-]*\.(?:gcode|gco|bgcode|3mf|stl|nc|svg|dxf|ngc|lbrn2?))\b/iu.exec(text)?.[1]

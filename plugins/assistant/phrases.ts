@@ -16,13 +16,13 @@ export const GREETING =
 export const THANKS = /^(?:thanks?(?: you)?|danke(?: schoen| dir)?|thx|cheers|great|super|perfekt|prima)(?: .{0,20})?$/
 export const HELP = /^(?:help|hilfe|what can you do|what can i say|was kannst du(?: alles)?|was kann ich sagen)$/
 export const NEGATED =
-  /\b(?:dont|do not|never|must not|should not|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?(?!(?: \w+)* mehr))\b/
+  /\b(?:dont|do not|never|must not|should not|nie|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?(?!(?: \w+)* mehr))\b/
 export const NOT_A_NO =
   /\b(?:why not|warum nicht|koenntest du nicht|kannst du nicht|wouldnt you|couldnt you|cant you|wont you|not so|nicht mehr|anymore)\b/
 export const CONDITION =
   /\b(?:if|when|whenever|once|unless|until|as soon as|wenn|falls|sobald|sofern|bis|solange|in case|as long as|provided|assuming|before (?:i|we|you|the|it)|after (?:i|we|you|the|it)|while|bevor|nachdem|vorausgesetzt|waehrend|taeglich|stuendlich|daily|hourly|immer|always|every (?:time|hour|weekday|day|morning|evening|night)|jede[nrs]? (?:tag|morgen|abend|nacht|stunde|woche|mal))\b/
 export const WHETHER =
-  /\b(?:tell me if|check if|see if|know if|wenn (?:du|sie|es) (?:kannst|koenntest|koennen|geht|moeglich)|if (?:you|it|possible)|when you (?:can|get)|at once|bis auf|once more|once again|all at once|immer noch|once)\b/
+  /\b(?:tell me if|check if|see if|know if|wenn (?:du|sie|es) (?:kannst|koenntest|koennen|geht|moeglich)|if (?:possible|you (?:can|could|like|want|would|please|dont mind|have (?:a|1) (?:moment|second|minute))|its (?:possible|not too much)|it is possible|need be|thats ok\w*)|when you (?:can|get)|at once|bis auf|once more|once again|all at once|immer noch|once)\b/
 export const LATER =
   /\b(?:in (?:about |roughly |around |etwa |ungefaehr |circa |ca )?(?:[\d.,]+|an?|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|forty|half|einer?|eine|zwei|drei|vier|fuenf|sechs|sieben|acht|neun|zehn|fuenfzehn|zwanzig|dreissig|wenigen|ein paar|a few) ?(?:an? |halben? )?(?:s|sec|seconds?|min|minutes?|minuten?|hours?|stunden?|sekunden?|tagen?|days?|h)|(?:at|by|um|gegen|ab|after|nach) (?:\d{1,2}(?:[:.]\d\d)?|halb \w+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|midnight|eins|zwei|drei|vier|fuenf|sechs|sieben|acht|neun|zehn|elf|zwoelf) ?(?:am|pm|oclock|o clock|uhr)|at (?:noon|midnight|sunset|sunrise)|tomorrow|morgen (?:frueh|abend|um|mittag)|uebermorgen|heute (?:abend|nacht|nachmittag)|later|spaeter|tonight|nachher|next (?:week|monday)|in (?:a|ner?) (?:bit|while|moment)|in (?:einer weile|kuerze)|(?:on|am|next|naechsten) (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|wochenende)|this (?:evening|afternoon|weekend)|am (?:abend|nachmittag)|(?:bei|nach|vor) sonnen(?:untergang|aufgang)|(?:before|after|vor|nach) (?:dark|lunch|dinner|work|breakfast|bed|dem essen|der arbeit|feierabend|mitternacht))\b/
 export const DURATION =

@@ -11,7 +11,7 @@ const POSSIBLE =
   /\b(?:is it possible|would it be possible|ist es moeglich|waere es moeglich|geht es dass|would you mind)\b/
 /** The device is to be asked, not the hub. */
 const ASK_DEVICE =
-  /\b(?:get|fetch|request|query|poll|refresh|update|pull|ask|hol\w?|frag\w?|aktualisier\w*|ruf\w?|fordere?)\b.*\b(?:status|zustand)\b|\b(?:status|zustand)\b.*\b(?:abfragen|abrufen|holen|aktualisieren|auslesen)\b/
+  /\b(?:get|fetch|request|query|poll|refresh|update|pull|ask|hol\w?|frag\w?|aktualisier\w*|ruf\w?|fordere?)\b.*(?:status|zustand)\b|(?:status|zustand)\b.*\b(?:abfragen|abrufen|holen|aktualisieren|auslesen)\b/
 const STATUS = /\b(?:status|zustand|stand)\b/
 
 /** Whether a sentence wants to know, not to have done. "Can you turn on …?" wants it done. */

@@ -8,11 +8,15 @@ const SUBJECT =
   /^(?:i|we|it|he|she|they|you|there|that|this|these|those|somebody|someone|nobody|everybody|everyone|people|ich|wir|er|sie|es|der|die|das|jemand|niemand|hier|da|dort|draussen|drinnen|mir|uns|man|alle|ihr|du)$/
 const ARTICLE = /^(?:the|my|our|your|his|her|a|an|that|this|der|die|das|mein\w*|unser\w*|dein\w*|ein|eine)$/
 const VERB =
-  /^(?:is|are|am|was|were|be|been|has|have|had|got|gets|goes|going|went|comes?|came|cant|cannot|dont|doesnt|didnt|wont|smells?|stinks?|looks?|sounds?|seems?|feels?|hates?|loves?|keeps?|makes?|made|think|know|guess|see|hear|leave|leaving|forgot|left|bin|bist|ist|sind|war|waren|hat|habe|hab|haben|hatte|wird|werde|werden|kommt|kommen|komme|gehe|geht|gehen|nervt|nerven|stinkt|riecht|zieht|friert|friere|klingelt|schlaeft|schlafen|brauche|mag|muss|weiss|hoere|sehe|glaube)$/
+  /^(?:is|are|was|were|be|been|has|have|had|got|gets|goes|going|went|comes?|came|cant|cannot|dont|doesnt|didnt|wont|smells?|stinks?|looks?|sounds?|seems?|feels?|hates?|loves?|keeps?|makes?|made|think|know|guess|see|hear|leave|leaving|forgot|left|bin|bist|ist|sind|war|waren|hat|habe|hab|haben|hatte|wird|werde|werden|kommt|kommen|komme|gehe|geht|gehen|nervt|nerven|stinkt|riecht|zieht|friert|friere|klingelt|schlaeft|schlafen|brauche|mag|muss|weiss|hoere|sehe|glaube)$/
 /** With one of these a telling sentence asks for something all the same. */
 const ASKS =
   /^(?:want|wants|wanna|need|needs|should|shall|must|please|bitte|gotta|better|like|let|lets|can|could|would|will|soll|sollen|sollte|sollten|moechte|moechten|will|wollen|haette|haetten|kannst|kann|koennte|koenntest|koennt|wuerde|wuerdest|brauchen|brauch|brauche|muss|muessen|darf|may|mal)$/
 const CAUSE = /^(?:because|cause|cos|coz|weil|denn|since)$/
+
+/** What hangs on a condition or a time is never left out. */
+export const CONDITIONAL =
+  /^(?:if|when|whenever|unless|until|till|once|after|before|as|wenn|falls|sobald|sofern|bis|solange|bevor|nachdem|erst)$/
 
 /** Words in front of what is told: `and it's late`. */
 const LINK = /^(?:and|but|so|und|aber|also|oh|ach|well|now|jetzt|na|hey|uh|um|because|cause|cos|coz|weil|denn|since)$/
@@ -27,6 +31,8 @@ const bareOf = (part: readonly Token[]): string[] => {
 export const isRemark = (part: readonly Token[], isNoun: (word: string) => boolean): boolean => {
   const words = bareOf(part)
   const [first = '', second = '', third = '', fourth = ''] = words
+  if (words.some((word) => CONDITIONAL.test(word))) return false
+  if (first === 'i' && second === 'am') return words.length > 2
   if (words.some((word) => ASKS.test(word)) && !/^(?:cant|dont)$/.test(second)) return false
   if (CAUSE.test(part[0]?.word ?? '') && words.length > 1) return true
   if (CONTRACTED.test(first)) return words.length > 1

@@ -7,6 +7,9 @@ import { apart, isKnown, type Token } from './words.ts'
 const BEGINNINGS = ['ein', 'aus', 'an', 'ab', 'um', 'zu', 'auf', 'frei']
 const STEMS = ['schalten', 'machen', 'stellen', 'drehen', 'sperren', 'schliessen', 'geben']
 const SHORTEST = 5
+/** Short ones, where two letters changed places. */
+const SHORT = ['turn', 'stop', 'open', 'lock', 'show', 'play', 'mach', 'dreh', 'fahr']
+const sorted = (word: string): string => [...word].sort().join('')
 
 const known: readonly string[] = [
   ...new Set([
@@ -26,8 +29,13 @@ export const respelled = (words: readonly Token[], all: readonly Known[]): Token
   let changed = false
   const made = words.map((token): Token => {
     const { word, number } = token
-    if (number !== undefined || word.length < SHORTEST || fillers.has(word) || isKnown(word) || isNamed(word))
-      return token
+    if (number !== undefined || fillers.has(word) || isKnown(word) || isNamed(word)) return token
+    const turned = word.length === 4 ? SHORT.find((verb) => sorted(verb) === sorted(word)) : undefined
+    if (turned !== undefined) {
+      changed = true
+      return { word: turned }
+    }
+    if (word.length < SHORTEST) return token
     const most = word.length < 8 ? 1 : 2
     const [best] = known
       .map((verb) => ({ verb, by: apart(word, verb, most) }))

@@ -3,11 +3,10 @@ import { amountsIn, isUnit } from './amounts.ts'
 import type { Clause } from './clauses.ts'
 import { labelWordsIn, optionWords } from './fields.ts'
 import { SHARES } from './verb-patterns.ts'
-import { verbishIn } from './verbish.ts'
+import { EXCEPT, verbishIn } from './verbish.ts'
 import type { Known } from './vocabulary.ts'
 import { meaningOf, type Token } from './words.ts'
 
-const EXCEPT = new Set('except excluding but without ausser ohne bis'.split(' '))
 const PURPOSE =
   /^(?:night|nacht|day|tag|weekend|wochenende|evening|abend|now|moment|guests|gaeste|meeting|kids|kinder|sake|others)$/
 

@@ -29,6 +29,8 @@ export interface Target {
 
 const WEAK_WEIGHT = 0.1
 const CONSIDERED = 6
+/** How much less a device may explain that can do what the better one cannot: a general word. */
+const NEARLY = 2.5 * WEAK_WEIGHT
 
 interface Said {
   word: string
@@ -89,6 +91,8 @@ export interface TargetsAsked {
   lend?: readonly Said[] | undefined
   /** What a device must have where only a place was named; without it lights are meant. */
   fits?: ((device: Device) => boolean) | undefined
+  /** On or off is said, which is not said of doors. */
+  isSwitching?: boolean | undefined
   /** Where only a place was named: what can be asked there is meant, not its lights. */
   byAbility?: boolean | undefined
 }
@@ -162,7 +166,10 @@ export const targetsOf = (asked: TargetsAsked): Target => {
 
   if (isEverything) {
     const here = all.filter(
-      (known) => can(known.device) && [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)),
+      (known) =>
+        can(known.device) &&
+        !(asked.isSwitching === true && isLeftAlone(known.device)) &&
+        [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)),
     )
     return { ...empty, devices: here.map(({ device }) => device), isGroup: true, isEmpty: false, considered: [] }
   }
@@ -182,6 +189,7 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   )
   const isPlaceOnly =
     !isNamed &&
+    [...own].some((atom) => !WEAK.has(atom)) &&
     [...own].every(
       (atom) =>
         WEAK.has(atom) ||
@@ -245,7 +253,10 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   const result = { ...empty, isEmpty: false, isPlaceOnly: placeOnlyNow, unknown, considered }
   if (top.length === 0) return result
 
-  const able = top.filter(({ entry }) => can(entry.device))
+  const able = scored.filter(
+    ({ score, entry }) =>
+      score >= best - (top.some((one) => can(one.entry.device)) ? 0.001 : NEARLY) && can(entry.device),
+  )
   const pool = able.length > 0 ? able : top
   const area = pool[0]?.entry.device.area
   const withZone = <T extends Target>(target: T): T =>
@@ -278,6 +289,9 @@ export const targetsOf = (asked: TargetsAsked): Target => {
   if (full.length === 1) return pick(full)
   return withZone({ ...result, devices: pool.map(({ entry }) => entry.device), isAmbiguous: true })
 }
+
+/** Doors and gates are not among everything that is switched on or off. */
+const isLeftAlone = ({ kind }: Device): boolean => /cover|gate|door|lock|shutter|blind/.test(kind.toLowerCase())
 
 /** Whether a name of several words was said in one piece: "kitchen light", not "light in the kitchen". */
 const isTogether = (words: readonly Token[], { names }: Known): boolean =>

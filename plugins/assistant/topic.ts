@@ -1,10 +1,11 @@
 // Parts of a sentence that only tell something are left out; the devices they name may be what `it` means in the rest.
 import { isMark } from './clauses.ts'
 import { fillers } from './fillers.ts'
-import { isRemark } from './remarks.ts'
+import { CONDITIONAL, isRemark } from './remarks.ts'
 import { verbishIn } from './verbish.ts'
 import { targetsOf } from './targets.ts'
 import type { Before } from './understander.ts'
+import { verbsIn } from './verbs.ts'
 import type { Known } from './vocabulary.ts'
 import { isKnown, type Token } from './words.ts'
 
@@ -23,6 +24,16 @@ const partsOf = (words: readonly Token[]): Token[][] => {
   return parts.filter((part) => part.length > 0)
 }
 
+/** A part that names nothing there is and says no verb: "chop chop", "right lads". */
+const isAside = (part: readonly Token[], all: readonly Known[]): boolean =>
+  !part.some(({ word }) => CONDITIONAL.test(word)) &&
+  verbsIn(part).length === 0 &&
+  part.every(
+    ({ word, number }) =>
+      number === undefined &&
+      (fillers.has(word) || (!isKnown(word) && !all.some(({ words: its }) => its.includes(word)))),
+  )
+
 export interface Rest {
   /** The words that ask for something, with commas between the parts. */
   words: readonly Token[]
@@ -37,11 +48,14 @@ export const withoutRemarks = (words: readonly Token[], all: readonly Known[], b
   const isNoun = (word: string): boolean =>
     fillers.has(word) || isKnown(word) || all.some(({ words: its }) => its.includes(word))
   const parts = partsOf(words)
-  const told = parts.filter((part) =>
-    isRemark(
-      part.filter((token) => !isMark(token)),
-      isNoun,
-    ),
+  const asides = parts.filter((part, i) => i < parts.length - 1 && isAside(part, all))
+  const told = parts.filter(
+    (part) =>
+      asides.includes(part) ||
+      isRemark(
+        part.filter((token) => !isMark(token)),
+        isNoun,
+      ),
   )
   if (told.length === 0) return { words, before, isTold: false }
   const left = parts.filter((part) => !told.includes(part))

@@ -60,7 +60,10 @@ export const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] 
     '..',
     '>off|>out',
   ],
-  ['off', 'en', 'put|turn|lights?', 'out'],
+  ['off', 'en', 'put|turn|get|knock', 'out'],
+  ['off', 'en', '>out'],
+  ['off', 'en', 'take', '..', 'offline|down'],
+  ['on', 'en', 'bring|get|take', '..', 'online'],
   ['off', 'en', 'kill|extinguish|deactivate|disable|cut'],
   ['off', 'en', 'shut|power|close', 'down'],
   ['off', 'en', 'shut|power', '..', '>down'],
@@ -271,8 +274,8 @@ export const PATTERNS: readonly (readonly [Family, 'en' | 'de', ...string[]])[] 
   ['preheat', 'de', '(vor|auf|an)(zu)?(ge)?(heiz|waerm)(e|en|t)?'],
   ['preheat', 'de', 'heiz\\w{0,2}|waerm\\w{0,2}', '..', '>vor|>auf|>an'],
   ['status', 'en', 'get|fetch|request|query|poll|refresh|update|pull|ask', '..', 'status|state'],
-  ['status', 'de', 'hol\\w?|frag\\w?|aktualisier\\w{0,2}|ruf\\w?|lies|lese?|fordere?', '..', 'status|zustand'],
-  ['status', 'de', 'status|zustand', '..', 'abfragen|abrufen|holen|aktualisieren|auslesen'],
+  ['status', 'de', 'hol\\w?|frag\\w?|aktualisier\\w{0,2}|ruf\\w?|lies|lese?|fordere?', '..', '\\w*status|\\w*zustand'],
+  ['status', 'de', '\\w*status|\\w*zustand', '..', 'abfragen|abrufen|holen|aktualisieren|auslesen'],
 ]
 
 /** Words that may stand in for a number: shares and ends of a scale. */

@@ -53,6 +53,10 @@ export const STRUCTURE = new Set('the der die das of in im am and und'.split(' '
 const known = new Map<string, Known>()
 const REMEMBERED = 5000
 
+/** What can be set of a device, such as its volume. */
+const settingsOf = ({ intents }: Device): string[] =>
+  Object.keys(intents).flatMap((intent) => /(?:^|\.)set_(\w+)$/.exec(intent)?.[1] ?? [])
+
 /** Scenes that are options of one device are names of it. */
 const scenesOf = ({ intents }: Device): string[] =>
   fieldsOf(intents['scene.activate'] ?? {}).flatMap(({ schema }) => {
@@ -69,11 +73,11 @@ export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
   const domains = Object.keys(device.intents).flatMap((intent) =>
     intent.includes('.') ? [intent.slice(0, intent.indexOf('.'))] : [],
   )
-  const key = JSON.stringify([device.id, names, device.kind, areas, domains, scenesOf(device)])
+  const key = JSON.stringify([device.id, names, device.kind, areas, domains, settingsOf(device), scenesOf(device)])
   const found = known.get(key)
   if (found !== undefined) return found.device === device ? found : { ...found, device }
   const area = new Set(areas.flatMap((text) => [...atomsOf(text)]))
-  const kind = new Set([device.kind, ...domains].flatMap((text) => [...atomsOf(text)]))
+  const kind = new Set([device.kind, ...domains, ...settingsOf(device)].flatMap((text) => [...atomsOf(text)]))
   const sets = [...names, device.id, ...scenesOf(device)].map(atomsOf)
   const words = [...names, ...areas, ...scenesOf(device)].flatMap((text) => tokens(text).map(({ word }) => word))
   const made: Known = {

@@ -38,7 +38,7 @@ const hasAmount = (clause: readonly Token[], taken: ReadonlySet<number>): boolea
   amountsIn(clause, taken).some(({ share, value }) => !share || (value > 0 && value < 1))
 
 /** The intents of a device that a verb may mean with what else was said. */
-const candidates = (
+export const candidates = (
   device: Device,
   family: Family,
   clause: readonly Token[],

@@ -12,6 +12,7 @@ const ONE = 'an?|one|eine[rnm]?|ner'
 const FORMS: readonly (readonly [RegExp, string])[] = [
   // What ends a sentence parts it as a comma does.
   [/\.{2,}|…|[.!](?=\s|$)| [-–—] /g, ' , '],
+  [/\b(?:for|fuer) (?:a|one|just a|einen|nen) (?:sec|mo|moment|bit|tick|augenblick)\b/g, ''],
   [/\b(?:three[ -]quarters? of an hour|dreiviertelstunde)\b/g, '45 minutes'],
   [/\b(?:a )?quarter(?: of)? an hour\b|\b(?:eine[rn]? |ner )?viertelstunde\b/g, '15 minutes'],
   [
@@ -38,8 +39,14 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\ball the way up\b|\bganz hoch\b|\bganz auf(?=drehen)/g, 'up to full'],
   [/\ball the way\b/g, ''],
   [
-    /\b(?:apart|aside) from\b|\bother than\b|\bwith the exception of\b|\bsave for\b|\bjust not\b|\bbut not\b|\bbut leave\b/g,
+    /\b(?:apart|aside) from\b|\bother than\b|\bwith the exception of\b|\bsave for\b|\bjust not\b|\bbut not\b|\bbar(?= (?:the|my|that))/g,
     'except',
+  ],
+  [/\b(?:but|and)? ?(?:please )?(?:leave|keep) (.{3,40}?) on(?=\s*(?:,|$))/g, 'except $1'],
+  [/\b(?:nur|bloss|aber) ((?:das|die|der|den|dem|im|in)\b.{2,40}?) nicht(?=\s*(?:,|$))/g, 'ausser $1'],
+  [
+    /\b(?:aber|und|nur)? ?(?:bitte )?lass(?:e|t)? (?:aber |bitte )?(.{3,40}?) (?:an|brennen|leuchten)(?=\s*(?:,|$))/g,
+    'ausser $1',
   ],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
   [/\b(turn|switch|shut|power)(ed|ing)? of\b/g, '$1$2 off'],

@@ -71,10 +71,12 @@ const parted = (word: string): Meaning | undefined => {
   return undefined
 }
 
+/** Without the `s` of a plural or genitive, then without one more ending. */
 const stem = (word: string): string => {
+  const bare = word.length > 4 && word.endsWith('s') ? word.slice(0, -1) : word
   for (const ending of ENDINGS)
-    if (word.endsWith(ending) && word.length - ending.length >= 4) return word.slice(0, -ending.length)
-  return word
+    if (bare.endsWith(ending) && bare.length - ending.length >= 4) return bare.slice(0, -ending.length)
+  return bare
 }
 
 export interface Meaning {
