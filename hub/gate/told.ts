@@ -47,8 +47,15 @@ export const openTold =
   ({ event: type, at, who: by, subject, device, intent, detail }: AuditEvent): void => {
     if (!isUntold(type)) return
     const { approval } = detail
-    const id = typeof approval === 'string' && ID.test(approval) ? approval : randomUUID()
-    const about = { device, intent, subject, detail: shortened(detail, 1024) }
+    const known = typeof approval === 'string' && ID.test(approval) ? approval : undefined
+    const id = known ?? randomUUID()
+    const about = {
+      device,
+      intent,
+      subject,
+      ...(known === undefined ? {} : { approval: known }),
+      detail: shortened(detail, 1024),
+    }
     try {
       bus.publish(GATE, message('safety/events/{event}', { event: id }, { type, by, at: iso(at), ...about }))
     } catch (error) {

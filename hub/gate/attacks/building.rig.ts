@@ -53,11 +53,13 @@ export interface Thing {
   cmds(): Record<string, unknown>[]
 }
 
-export const openBuilding = async (policy = '', env: Record<string, string> = {}) => {
+/** `config` is the text of millrace.yaml. */
+export const openBuilding = async (policy = '', env: Record<string, string> = {}, config = '') => {
   const dir = hubFolder()
   const dataDir = join(dir, 'data')
   mkdirSync(dataDir, { mode: 0o700 })
   if (policy !== '') writeFileSync(join(dataDir, 'policy.yaml'), policy)
+  if (config !== '') writeFileSync(join(dir, 'millrace.yaml'), config)
   const tokens: Partial<Record<Name, string>> = {}
   const things = new Map<string, { about: Record<string, unknown>; login: Login; thing: Thing }>()
   let hub: Hub
