@@ -163,6 +163,19 @@ test('with the flush bit a new address takes the place of the old one; without i
   expect(one?.addresses).toEqual(['192.168.7.22'])
 })
 
+test('an address that ran out is the last one known until another lives', () => {
+  const { records, at } = rig()
+  records.take(whole('Upstairs', 'laser.local', '192.168.7.20'), PEER)
+  at(0.5)
+  records.take([a('laser.local', '192.168.7.21', { ttl: 1000 })], PEER)
+  at(60)
+  expect(records.take([txt('Upstairs')], PEER)[0]?.addresses).toEqual(['192.168.7.21', '192.168.7.20'])
+  at(130)
+  expect(records.take([txt('Upstairs')], PEER)[0]?.addresses).toEqual(['192.168.7.21'])
+  at(2000)
+  expect(records.take([txt('Upstairs')], PEER)[0]?.addresses).toEqual(['192.168.7.21', '192.168.7.20'])
+})
+
 test('two addresses of one burst both stay', () => {
   const { records } = rig()
   records.take(whole('Upstairs', 'laser.local', '192.168.7.20'), PEER)

@@ -28,7 +28,7 @@ interface Instance {
 }
 
 interface Host {
-  addresses: Map<string, { from: string; at: number; until: number }>
+  addresses: Map<string, { at: number; until: number }>
 }
 
 export interface Records {
@@ -75,26 +75,28 @@ export const openRecords = ({ types, now, random, most, mostOfOne }: Parts): Rec
   const hosts = new Map<string, Host>()
   const lifeOf = ({ ttl }: Answer): number => Math.min(ttl, LIFE_S) * 1000
 
-  const addressesOf = ({ srv }: Instance): { address: string; from: string }[] =>
-    srv === undefined
-      ? []
-      : [...(hosts.get(srv.target.toLowerCase())?.addresses ?? [])]
-          .sort(([a, one], [b, other]) => isIP(a) - isIP(b) || other.until - one.until)
-          .map(([address, { from }]) => ({ address, from }))
+  /** Those that live, IPv4 first and the newest first; when none lives, the last ones that were known. */
+  const addressesOf = ({ srv }: Instance): string[] => {
+    const all = [...(hosts.get(srv?.target.toLowerCase() ?? '')?.addresses ?? [])].sort(
+      ([a, one], [b, other]) => isIP(a) - isIP(b) || other.at - one.at,
+    )
+    const alive = all.filter(([, { until }]) => until > now())
+    return (alive.length > 0 ? alive : all).map(([address]) => address)
+  }
 
   const findingOf = (key: string, one: Instance): Finding | undefined => {
     const service = SERVICES[one.type]
     const facts = one.txt ?? {}
     const kind = kindOf(one.type, one.label, facts)
     if (kind === undefined) return undefined
-    const addresses = addressesOf(one).filter(({ address }) => mayBeItsAddress(address, one.from))
+    const addresses = addressesOf(one).filter((address) => mayBeItsAddress(address, one.from))
     const better = service?.name === undefined ? undefined : facts[service.name]
     return {
       source: 'mdns',
       key,
       kind,
       name: line(better ?? one.label, 64) || one.type,
-      addresses: addresses.map(({ address }) => address),
+      addresses,
       ...(one.srv === undefined ? {} : { port: one.srv.port }),
       what: one.type,
       facts,
@@ -162,7 +164,7 @@ export const openRecords = ({ types, now, random, most, mostOfOne }: Parts): Rec
         if (isIP(other) === family && at < now() - BURST_MS) host.addresses.delete(other)
     if (answer.ttl === 0) host.addresses.delete(answer.data)
     else if (host.addresses.has(answer.data) || host.addresses.size < ADDRESSES)
-      host.addresses.set(answer.data, { from, at: now(), until: now() + lifeOf(answer) })
+      host.addresses.set(answer.data, { at: now(), until: now() + lifeOf(answer) })
     for (const [key] of users) touched.add(key)
   }
 
