@@ -159,7 +159,7 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     await page.locator('.plot canvas').waitFor()
     await page.getByText(/^Lowest 300 °, highest 342 °, last 342 °; 31 reports\.$/).waitFor()
     await page.getByLabel('Value').selectOption('on')
-    await page.getByText('31 reports, 0 changes.').waitFor()
+    await page.getByText(/^On 100 % of the time, now on; 31 reports\.$/).waitFor()
     await page.getByRole('button', { name: 'Turn off' }).click()
     await page.locator('.request').getByText('Done').waitFor()
     await page.getByRole('button', { name: 'Forget Soldering iron…' }).click()

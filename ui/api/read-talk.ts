@@ -13,6 +13,10 @@ export interface ContextItem {
   zone?: string
   /** The command that waits for an approval. */
   pending?: string
+  /** Whose it is, as `person:ada`; missing where the hub does not say. */
+  owner?: string
+  /** Everybody may speak in it. */
+  isShared: boolean
 }
 
 export interface Considered {
@@ -62,10 +66,12 @@ export const readContext = (value: unknown): ContextItem | undefined => {
     rev: count(value['rev']),
     updatedAt: instant(value['updatedAt']),
     expiresAt: instant(value['expiresAt']),
+    isShared: value['shared'] === true,
     devices: many.length > 0 ? many : one === undefined || one === '' ? [] : [one],
     ...optional({
       lastIntent: text(value['lastIntent']),
       zone: text(value['zone']),
+      owner: text(value['owner']),
       pending: text(pending) ?? text(record(pending)['commandId']),
     }),
   }
@@ -168,7 +174,7 @@ export const readNotUnderstood = (conversationId: string, message: string, detai
 const readPast = (conversationId: string, value: unknown): PastTurn | undefined => {
   if (!isRecord(value)) return undefined
   const said = text(value['text'])
-  const answer = readTalk({ conversationId, replies: value['replies'] })
+  const answer = readTalk({ conversationId, replies: value['replies'], routing: value['routing'] })
   if (said === undefined || !answer) return undefined
   return { at: instant(value['at']), who: text(value['who']) ?? '', said, answer }
 }

@@ -137,6 +137,9 @@ const List = ({ items }: { items: readonly NotificationItem[] }) => {
   )
 }
 
+/** How long the topic may stay silent, in ms. */
+const SILENT_MS = 1500
+
 /** Why there is nothing to show, once that is known. */
 const useProblem = (isMissing: boolean): string | undefined => {
   const { readInbox } = useJarvisContext()
@@ -144,16 +147,20 @@ const useProblem = (isMissing: boolean): string | undefined => {
   useEffect(() => {
     if (!isMissing) return undefined
     let current = true
-    readInbox().then(
-      () => current && setProblem(undefined),
-      (error: unknown) => {
-        if (!current) return
-        const isOff = error instanceof Problem && error.status === 404
-        setProblem(isOff ? 'The plugin notify does not run: Health says more.' : sentence(error))
-      },
-    )
+    // The topic tells of them as soon as the line is up; only its silence is worth asking about.
+    const timer = setTimeout(() => {
+      readInbox().then(
+        () => current && setProblem(undefined),
+        (error: unknown) => {
+          if (!current) return
+          const isOff = error instanceof Problem && error.status === 404
+          setProblem(isOff ? 'The plugin notify does not run: Health says more.' : sentence(error))
+        },
+      )
+    }, SILENT_MS)
     return () => {
       current = false
+      clearTimeout(timer)
     }
   }, [isMissing, readInbox])
   return problem

@@ -1,7 +1,16 @@
 // A conversation as the page keeps it.
 import { expect, test } from 'vitest'
 import { readContext, readNotUnderstood, readTalk, readTurns } from '../api/read-talk.ts'
-import { contextWords, mergedTurns, newConversation, ownConversation, type Turn } from './conversation.ts'
+import {
+  contextWords,
+  conversationWords,
+  isListed,
+  mergedTurns,
+  newConversation,
+  ownConversation,
+  type Turn,
+} from './conversation.ts'
+import { examplesFor } from './examples.ts'
 
 const NOW = Date.parse('2026-11-20T08:00:00Z')
 const context = (more: object) =>
@@ -24,6 +33,50 @@ test('them is what was spoken of last, until the context expires', () => {
   expect(contextWords(context({ device: 'c' }), name, NOW)).toEqual([{ word: 'it', meaning: 'Lamp' }])
   expect(contextWords(lights, name, NOW + 3_600_000)).toEqual([])
   expect(context({ ended: true })).toBeUndefined()
+})
+
+test('only what is one’s own or shared is listed', () => {
+  const ada = { kind: 'person', id: 'ada' }
+  const listed = (more: object): boolean => {
+    const one = context(more)
+    return one !== undefined && isListed(one, ada)
+  }
+  expect(listed({ owner: 'person:ada', conversationId: 'whatever' })).toBe(true)
+  expect(listed({ owner: 'person:bob' })).toBe(false)
+  expect(listed({ owner: 'person:bob', shared: true, conversationId: 'kitchen' })).toBe(true)
+  // A hub that does not say whose it is: by its name.
+  expect(listed({})).toBe(true)
+  expect(listed({ conversationId: newConversation('ada', 0.5) })).toBe(true)
+  for (const other of ['bob', 'ada-lovelace', 'adam']) expect(listed({ conversationId: other })).toBe(false)
+  expect([
+    conversationWords('ada', 'ada'),
+    conversationWords('ada-x7f2', 'ada'),
+    conversationWords('kitchen', 'ada'),
+  ]).toEqual(['Yours', 'Yours, x7f2', 'kitchen'])
+})
+
+test('examples speak of devices that are there', () => {
+  const device = (name: string, kind: string, state: Record<string, unknown> = {}, more: object = {}) => ({
+    name,
+    kind,
+    state,
+    intents: {},
+    ...more,
+  })
+  expect(
+    examplesFor([
+      device('Bench light', 'light', {}, { intents: { 'light.turn_on': {} } }),
+      device('Yard door', 'contact', { open: false }),
+      device('Room climate', 'climate_sensor', { temperature_c: 20 }, { area: 'Workshop' }),
+    ]),
+  ).toEqual([
+    'Turn on the bench light',
+    'Turn it off',
+    'Is the yard door closed?',
+    'How warm is it in the workshop?',
+    'Schalte Bench light ein',
+  ])
+  expect(examplesFor([])).toContain('Turn on the bench light')
 })
 
 test('a conversation is called so that it fits into a topic', () => {

@@ -1,6 +1,8 @@
 // Conversations: what they are called, what was said in them in this session, and what their context says in words.
 import type { Hub } from '../api/client.ts'
 import type { ContextItem, PastTurn, TalkAnswer } from '../api/read-talk.ts'
+import type { Me } from '../api/types.ts'
+import { ownOrigin } from '../approvals/words.ts'
 import { intentLabel } from '../devices/intent.ts'
 
 export interface Turn {
@@ -86,6 +88,26 @@ export const newConversation = (person: string, random: number): string =>
   `${ownConversation(person)}-${Math.floor(random * 36 ** 4)
     .toString(36)
     .padStart(4, '0')}`
+
+/** What a further conversation of a person has behind their own name. */
+const FURTHER = /^-([a-z0-9]{4})$/
+
+const furtherOf = (id: string, person: string): string | undefined => {
+  const own = ownConversation(person)
+  return id.startsWith(own) ? FURTHER.exec(id.slice(own.length))?.[1] : undefined
+}
+
+/** Whether a conversation is for this person to see: their own, by what the hub says or by its name, or a shared one. */
+export const isListed = ({ id, owner, isShared }: ContextItem, me: Pick<Me, 'kind' | 'id'>): boolean =>
+  isShared ||
+  (owner === undefined ? id === ownConversation(me.id) || furtherOf(id, me.id) !== undefined : owner === ownOrigin(me))
+
+/** What a conversation is called in front of this person: `Yours`, `Yours, x7f2`, or its name. */
+export const conversationWords = (id: string, person: string): string => {
+  if (id === ownConversation(person)) return 'Yours'
+  const further = furtherOf(id, person)
+  return further === undefined ? id : `Yours, ${further}`
+}
 
 const list = (names: readonly string[]): string =>
   names.length < 3 ? names.join(' and ') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`

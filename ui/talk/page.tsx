@@ -16,6 +16,8 @@ import { go } from '../pages/route.ts'
 import {
   addTurn,
   contextWords,
+  conversationWords,
+  isListed,
   knownConversations,
   mergedTurns,
   newConversation,
@@ -24,20 +26,13 @@ import {
   turnsOf,
   type Turn,
 } from './conversation.ts'
+import { examplesFor } from './examples.ts'
 import { Pending } from './pending.tsx'
 import { TurnView } from './turn.tsx'
 
 /** Retained, so that the context is there at once; results, so that what was asked for shows its fate. */
 const TOPICS = ['ctx/+', 'approvals/+', 'devices/+/online', 'devices/+/cmd', 'devices/+/ack', 'devices/+/result']
 const MOST_LETTERS = 500
-const EXAMPLES = [
-  'Turn on the bench light',
-  'Is the door closed?',
-  'Turn them off',
-  'How warm is it in the electronics corner?',
-  'Schalte die Absaugung ein',
-]
-
 export const talkPath = (id: string): string => `/talk/${encodeURIComponent(id)}`
 
 /** What was said here, and what the hub kept of it: read again whenever the context moves on, here or elsewhere. */
@@ -83,31 +78,43 @@ const Context = ({ id }: { id: string }) => {
   )
 }
 
-const Examples = ({ onSay }: { onSay: (text: string) => void }) => (
-  <div className="talk-empty">
-    <h2>Say what should happen</h2>
-    <p className="soft">
-      In English or German, by the names and areas of your devices. What may hurt somebody asks people first. For
-      example:
-    </p>
-    <ul>
-      {EXAMPLES.map((example) => (
-        <li key={example}>
-          <button type="button" className="button" onClick={() => onSay(example)}>
-            <Icon name="talk" size={16} /> {example}
-          </button>
-        </li>
-      ))}
-    </ul>
-  </div>
-)
+const Examples = ({ onSay }: { onSay: (text: string) => void }) => {
+  const { workshop, readAt } = useJarvisContext()
+  const examples = useMemo(() => examplesFor([...workshop.devices.values()]), [workshop.devices])
+  return (
+    <div className="talk-empty">
+      <h2>Say what should happen</h2>
+      <p className="soft">
+        In English or German, by the names and areas of your devices. What may hurt somebody asks people first. For
+        example:
+      </p>
+      {readAt > 0 && (
+        <ul>
+          {examples.map((example) => (
+            <li key={example}>
+              <button type="button" className="button" onClick={() => onSay(example)}>
+                <Icon name="talk" size={16} /> {example}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
 
 const Conversations = ({ id }: { id: string }) => {
   const { hub, me, workshop } = useJarvisContext()
   const now = useHubNow()
   const ids = useMemo(
-    () => new Set([ownConversation(me.id), id, ...knownConversations(hub), ...workshop.contexts.keys()]),
-    [me.id, id, hub, workshop.contexts],
+    () =>
+      new Set([
+        ownConversation(me.id),
+        id,
+        ...knownConversations(hub),
+        ...[...workshop.contexts.values()].filter((one) => isListed(one, me)).map((one) => one.id),
+      ]),
+    [me, id, hub, workshop.contexts],
   )
   const updated = (one: string): number => workshop.contexts.get(one)?.updatedAt ?? 0
   return (
@@ -137,12 +144,13 @@ const Conversations = ({ id }: { id: string }) => {
                   }}
                 >
                   <span className="line-main">
-                    <strong className="cut">{one === ownConversation(me.id) ? 'Yours' : one}</strong>
+                    <strong className="cut">{conversationWords(one, me.id)}</strong>
                     <span className="small soft cut">
                       {about === undefined
                         ? 'nothing spoken of'
                         : `${context?.lastIntent === undefined ? '' : `${intentLabel(context.lastIntent)}: `}${about}`}
                     </span>
+                    {context?.pending !== undefined && <span className="small">Waits for a yes</span>}
                   </span>
                   {context && (
                     <span className="small soft">

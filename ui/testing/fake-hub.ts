@@ -5,6 +5,7 @@ import formbody from '@fastify/formbody'
 import files from '@fastify/static'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { fakeSeries } from '../devices/fake-series.ts'
 import { matches } from '../live/topic.ts'
 import { fakeApprovals } from './fake-approvals.ts'
 import { auditRows, fakeAudit } from './fake-audit.ts'
@@ -305,6 +306,11 @@ export const fakeHub = async (options: Options) => {
     tell(`devices/${params.id}/about`, '')
     return reply.code(204).send()
   })
+  app.get<{ Params: { id: string }; Querystring: Record<string, string> }>(
+    '/api/devices/:id/series',
+    async ({ params, query }, reply) =>
+      fakeSeries(journal, params.id, query) ?? error(reply, 404, 'NOT_FOUND', `Nothing of ${params.id} was kept.`),
+  )
   app.get<{ Querystring: { text?: string; limit?: string } }>('/api/broker/clients', async ({ query }) => {
     state.clientReads += 1
     const text = (query.text ?? '').toLowerCase()

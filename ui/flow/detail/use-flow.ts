@@ -1,10 +1,11 @@
-// One flow in full, read again every few seconds and as soon as the live list says that it changed.
+// One flow in full, read again every ten seconds and as soon as the live list says that it changed.
 import { useCallback, useEffect, useState } from 'react'
 import { Problem, sentence } from '../../api/problem.ts'
 import type { FlowDetail } from '../../api/types.ts'
 import { useJarvisContext, useTopics } from '../../live/jarvis.tsx'
 
-const EVERY_MS = 5000
+/** What only counts, such as rates, may be this old; what changes is told by the live list at once. */
+const EVERY_MS = 10_000
 
 export interface FlowReading {
   flow: FlowDetail | undefined
