@@ -465,6 +465,51 @@ test('state is published at most twenty times a second, the last one always; wha
   expect(at.last('eye', 'state')).toEqual({ eye: false, n: 99 })
 })
 
+test('what a device said up to thirty seconds before it announced itself counts, and no event of it happens again', async () => {
+  await at.start()
+  const early = (id: string, more: object = {}) => config(id, { state_topic: `tele/${id}`, ...more })
+  at.publish('tele/old', 'ON', 'device:a', false)
+  await turn(20_000)
+  at.publish('tele/one', 'OFF', 'device:a', false)
+  at.publish('tele/one', 'ON', 'device:a', false)
+  at.publish('tele/btn', 'press', 'device:a', false)
+  at.publish('plug/one', 'ON', 'device:a', false)
+  await turn(11_000)
+  at.publish(topic('one'), early('one'))
+  at.publish(topic('old'), early('old'))
+  at.publish(topic('elsewhere'), config('elsewhere', { state_topic: 'plug/one' }))
+  at.publish(
+    'homeassistant/device_automation/b/config',
+    config('one', { topic: 'tele/btn', payload: 'press', type: 'button' }),
+  )
+  await turn(100)
+  expect(at.last('one', 'state')).toEqual({ one: true })
+  expect(at.last('old', 'state')).toEqual({ old: null })
+  expect(at.last('elsewhere', 'state')).toEqual({ elsewhere: null })
+  expect(at.said.filter(({ topic: leaf }) => leaf === 'event')).toEqual([])
+  // A first level that is in use is listened to: the next device there is heard from the start.
+  at.publish('plug/two', 'ON', 'device:a', false)
+  at.publish(topic('two'), config('two', { state_topic: 'plug/two' }))
+  await turn(100)
+  expect(at.last('two', 'state')).toEqual({ two: true })
+})
+
+test('however much is said before, only the newest of it is kept', async () => {
+  await at.start()
+  const early = (id: string) => config(id, { state_topic: `tele/${id}` })
+  at.publish('tele/first', 'ON', 'device:a', false)
+  for (let i = 0; i < 5000; i++) at.publish(`tele/n${i}`, 'ON', 'device:a', false)
+  at.publish(topic('first'), early('first'))
+  at.publish(topic('n0'), early('n0'))
+  await turn(100)
+  expect(at.last('first', 'state')).toEqual({ first: null })
+  expect(at.last('n0', 'state')).toEqual({ n0: true })
+  for (let i = 0; i < 5; i++) at.publish('tele/large', 'x'.repeat(1_000_000), 'device:a', false)
+  at.publish(topic('n1'), early('n1'))
+  await turn(100)
+  expect(at.last('n1', 'state')).toEqual({ n1: null })
+})
+
 test('an empty retained state takes the value back; a retained event is not told again', async () => {
   await at.start()
   at.publish('x/one/state', 'ON')
