@@ -126,6 +126,13 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     await page.goto(`${hub.origin}/approvals`)
     await approval(page, safety.id).getByText('Only these roles may answer: safety.').waitFor()
     await page.getByText('The shop is stopped').waitFor()
+    hub.approvals.place.outside = '203.0.113.7 is in none of the networks of the policy'
+    await page.goto(`${hub.origin}/approvals/${asked.id}`)
+    await page.getByText('A yes from where you are does not count: 203.0.113.7 is in none').waitFor()
+    expect(await page.getByRole('button', { name: /Hold to approve/ }).count()).toBe(0)
+    expect(await page.getByRole('button', { name: /^Deny/ }).count()).toBe(1)
+    hub.approvals.place.outside = ''
+    await page.goto(`${hub.origin}/approvals`)
     await page.getByRole('button', { name: 'Ask for the release' }).click()
     await page.getByRole('heading', { name: 'Release the shop' }).waitFor()
   })

@@ -19,6 +19,7 @@ import {
 import {
   readAnswered,
   readApproval,
+  readOutside,
   readSafety,
   type Answered,
   type ApprovalAnswer,
@@ -38,6 +39,7 @@ import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
 import { readNotUnderstood, readTalk, readTurns, type PastTurn, type TalkAnswer } from './read-talk.ts'
 import { readErrorEvent, type ErrorItem } from './read-notification.ts'
 import { readReplay, readReplayId } from './read-replay.ts'
+import { readFound, readNetworkFound, type FoundItem, type NetworkFound } from '../network/read.ts'
 import type {
   Claim,
   Clients,
@@ -101,6 +103,8 @@ export interface Hub {
   /** Takes back what one asked for oneself. */
   takeBack(approval: string): Promise<void>
   safety(): Promise<Safety>
+  /** Why hazards are refused to this session as one from outside the building; undefined where they are not. */
+  outside(): Promise<string | undefined>
   /** Asks for the release of the shop after a stop; the approval to be answered, or nothing when it is released. */
   resume(): Promise<{ approval?: ApprovalItem }>
   audit(query: AuditQuery): Promise<AuditRow[]>
@@ -118,6 +122,11 @@ export interface Hub {
   verifyAudit(): Promise<AuditCheck>
   /** Where the chain of the audit ends, and the newest signed head of it. */
   auditHead(): Promise<AuditHead>
+  /** What was found on the network; nothing while the hub does not search it. */
+  network(): Promise<NetworkFound | undefined>
+  searchNetwork(): Promise<void>
+  /** What a person decides about a found thing; `reset` takes it back. */
+  decideFound(id: string, verb: 'accept' | 'ignore' | 'reset'): Promise<FoundItem>
   flow(id: string): Promise<FlowDetail>
   /** Gives a flow these params; it starts anew with them. A value that does not fit rejects, naming the field. */
   flowParams(id: string, values: Record<string, unknown>): Promise<void>
@@ -232,6 +241,7 @@ export const hubApi = (caller: Caller): Hub => {
       shaped(readAnswered(await post('/api/safety/hazards/approve', answer)), '/api/safety/hazards/approve'),
     takeBack: async (id) => void (await post('/api/safety/hazards/cancel', { id })),
     safety: async () => shaped(readSafety(await call('/api/safety')), '/api/safety'),
+    outside: async () => readOutside(await call('/api/remote/status')),
     resume: async () => {
       const answer = readAnswered(await post('/api/safety/resume', {}))
       return answer?.approval === undefined ? {} : { approval: answer.approval }
@@ -275,6 +285,19 @@ export const hubApi = (caller: Caller): Hub => {
       return shaped(readAuditCheck(await call(path, { signal: AbortSignal.timeout(LONG_MS) })), path)
     },
     auditHead: async () => shaped(readAuditHead(await call('/api/audit/head')), '/api/audit/head'),
+    network: async () => {
+      try {
+        return shaped(readNetworkFound(await call('/api/network/found')), '/api/network/found')
+      } catch (error) {
+        if (error instanceof Problem && error.status === 404) return undefined
+        throw error
+      }
+    },
+    searchNetwork: async () => void (await post('/api/network/search', {})),
+    decideFound: async (id, verb) => {
+      const path = `/api/network/found/${encodeURIComponent(id)}/${verb}`
+      return shaped(readFound(await post(path, {})), path)
+    },
     flow: async (id) => {
       const path = `/api/flows/${encodeURIComponent(id)}`
       return shaped(readFlowDetail(await call(path)), path)

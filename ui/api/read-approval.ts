@@ -141,3 +141,9 @@ export const readSafety = (value: unknown): Safety | undefined => {
     ...(wrong === undefined ? {} : { policyWrong: wrong }),
   }
 }
+
+/** Why what may hurt somebody is refused to this session; undefined where it is not. */
+export const readOutside = (value: unknown): string | undefined =>
+  isRecord(value) && value['remote'] === true && value['hazards'] !== 'allow'
+    ? (text(value['why']) ?? 'you are not on the network of the building')
+    : undefined

@@ -9,6 +9,7 @@ import { Note } from '../design/parts.tsx'
 import { tell } from '../design/toast.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { statusWords } from '../live/request.ts'
+import { useOutside } from './use-remote.ts'
 import { askedWords, isPhrase, neededWords, ownOrigin, phraseOf, rolesOf, who, type Part } from './words.ts'
 
 interface Props {
@@ -47,13 +48,18 @@ export const Answer = ({ approval, name, part }: Props) => {
   const [typed, setTyped] = useState('')
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string | undefined>(undefined)
-  if (part === 'ended') return null
   const phrase = phraseOf(approval)
   const mayAnswer = part === 'may' || part === 'said'
   const isOwn = approval.requestedBy === ownOrigin(me)
-  const mayYes = part === 'may'
-  const note = standing(approval, part)
+  const outside = useOutside()
+  const mayYes = part === 'may' && outside === undefined
+  const note =
+    part === 'may' && outside !== undefined
+      ? `A yes from where you are does not count: ${outside}. Denying and cancelling work from anywhere.`
+      : standing(approval, part)
   const isReady = phrase === undefined || isPhrase(typed, phrase)
+
+  if (part === 'ended') return null
 
   const run = async (work: () => Promise<string>): Promise<void> => {
     setBusy(true)

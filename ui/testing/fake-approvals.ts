@@ -46,6 +46,8 @@ interface Said {
 export const fakeApprovals = ({ app, error, person, tell, approved }: Options) => {
   const all: FakeApproval[] = []
   const said: Said[] = []
+  /** Where the session counts as: '' for inside, otherwise why it is outside. */
+  const place = { outside: '' }
   const latch: { held?: { stop: string; by: string; reason: string; at: string } } = {}
 
   const publish = (one: FakeApproval): void => {
@@ -122,6 +124,12 @@ export const fakeApprovals = ({ app, error, person, tell, approved }: Options) =
     const one = all.find(({ id }) => id === params.id)
     return one ?? error(reply, 404, 'NOT_FOUND', `This hub has no approval '${params.id}'.`)
   })
+  app.get('/api/remote/status', async () => ({
+    remote: place.outside !== '',
+    address: '127.0.0.1',
+    hazards: 'refuse',
+    ...(place.outside === '' ? {} : { why: place.outside }),
+  }))
   app.get('/api/safety', async () => ({
     ...(latch.held ? { latched: latch.held } : {}),
     policy: { version: '7c1f0e6a9d2b', file: 'policy.yaml', closed: false },
@@ -171,7 +179,7 @@ export const fakeApprovals = ({ app, error, person, tell, approved }: Options) =
     return { released: false, approval }
   })
 
-  return { all, said, latch, open, yes, end }
+  return { all, said, latch, place, open, yes, end }
 }
 
 export type FakeApprovals = ReturnType<typeof fakeApprovals>
