@@ -27,6 +27,7 @@ import { aliasOf } from './pages/alias.ts'
 import { Claim } from './pages/claim.tsx'
 import { Door } from './pages/door.tsx'
 import { Login } from './pages/login.tsx'
+import { NetworkPage } from './network/page.tsx'
 import { Now, NOW_TOPICS } from './pages/now.tsx'
 import { go, usePath } from './pages/route.ts'
 import { Shell } from './pages/shell.tsx'
@@ -104,6 +105,7 @@ const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
     '/requests': { title: 'Requests', page: <RequestsPage /> },
     '/messages': { title: 'Messages', page: <Messages /> },
     '/flows': { title: 'Flows', page: <FlowsPage /> },
+    '/network': { title: 'Network', page: <NetworkPage /> },
     '/hub': { title: 'Health', page: <HealthPage /> },
   }
   const { title, page } = pages[path] ??

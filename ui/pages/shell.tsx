@@ -37,6 +37,7 @@ const PLACES: readonly Place[] = [
   { path: '/requests', name: 'Requests', icon: 'requests' },
   { path: '/messages', name: 'Messages', icon: 'messages' },
   { path: '/audit', name: 'Audit', icon: 'audit', right: 'audit.read' },
+  { path: '/network', name: 'Network', icon: 'network' },
   { path: '/hub', name: 'Health', icon: 'health' },
 ]
 const IN_BAR = 4
