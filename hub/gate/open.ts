@@ -316,7 +316,7 @@ export const openGate = async (parts: GateParts): Promise<Gate> => {
 
     note: (event, { who, subject, detail }) => desk.note(event, subject, who, detail),
 
-    safety: safetyOf({ approvals, policy, access, desk }),
+    safety: safetyOf({ devices, approvals, policy, access, desk }),
 
     get open() {
       return desk.open

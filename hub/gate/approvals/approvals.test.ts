@@ -1,7 +1,8 @@
 // Approvals: who is asked, whose yes counts, and that what was approved goes out once, whatever happens in between.
 import { expect, test } from 'vitest'
 import type { Gate } from '../gate.ts'
-import { settle } from '../gate.rig.ts'
+import { message } from '../../streams/message.ts'
+import { deviceOf, settle } from '../gate.rig.ts'
 import { fixedPolicy } from '../policy/file.ts'
 import { ada, bob, changing, cleo, dan, eve, openShop, PHRASE, policy, start } from './shop.rig.ts'
 
@@ -338,4 +339,34 @@ test('a stop cancels what waits and holds machines until two with the role safet
   expect(await gate.ask(ada, 'welder', start)).toMatchObject({ status: 'awaiting_confirmation' })
   expect(sent('welder').map(({ intent }) => intent)).toEqual(['welder.stop'])
   await gate.close()
+})
+
+test('the cameras of the zone are part of the evidence, when it is asked and when it goes out', async () => {
+  const { about, bus, open, audited, ack } = await openShop()
+  const cameras = [
+    ['cam', 'camera', 'yard'],
+    ['far_cam', 'camera', 'Bay'],
+    ['no_cam', 'light', 'Yard'],
+  ] as const
+  const shows = (id: string, snapshot: string) =>
+    bus.publish(deviceOf(id), message('devices/{device}/state', { device: id }, { snapshot }))
+  for (const [id, kind, area] of cameras) {
+    about(id, { name: id, kind, area, intents: {} })
+    shows(id, `/pictures/${id}/1.jpg`)
+  }
+  await settle()
+  const gate = await open()
+  const { commandId } = await gate.ask(ada, 'door', unlock)
+  expect(await gate.safety.approvals({})).toMatchObject([
+    { evidence: { snapshots: [{ camera: 'cam', snapshot: '/pictures/cam/1.jpg' }] } },
+  ])
+  shows('cam', '/pictures/cam/2.jpg')
+  await approve(gate, bob, PHRASE)
+  await approve(gate, cleo)
+  ack('door', { id: commandId, status: 'done' })
+  await settle()
+  await gate.close()
+  expect(await audited('cmd')).toMatchObject([
+    { detail: { evidence: { snapshots: [{ camera: 'cam', snapshot: '/pictures/cam/2.jpg' }] } } },
+  ])
 })

@@ -24,7 +24,7 @@ export interface Cleared {
 
 export interface ConditionsParts {
   clock: Pick<Clock, 'now'>
-  devices: Pick<Devices, 'get'>
+  devices: Pick<Devices, 'get' | 'list'>
   policy: PolicySource
   presence: PresenceBook
   signatures: Pick<Signatures, 'judge'>
@@ -40,6 +40,21 @@ export const away = ({ now: { settings, remote } }: Pick<PolicySource, 'now'>, w
 }
 
 type Found = { ok: true; cleared: Cleared } | { ok: false; no: No }
+
+const MOST_CAMERAS = 4
+
+/** What the cameras of a zone call their newest picture: at the request, and again when it goes out. */
+const picturesOf = (devices: Pick<Devices, 'list'>, zone: string | undefined): Record<string, unknown> => {
+  if (zone === undefined) return {}
+  const here = zone.toLowerCase()
+  const cameras = devices
+    .list()
+    .filter(({ kind, area, online }) => kind === 'camera' && online && area?.toLowerCase() === here)
+    .flatMap(({ id, state: { snapshot } }) =>
+      typeof snapshot === 'string' ? [{ camera: id, snapshot: snapshot.slice(0, 300) }] : [],
+    )
+  return cameras.length === 0 ? {} : { snapshots: cameras.slice(0, MOST_CAMERAS) }
+}
 
 export const openConditions = ({
   clock,
@@ -76,6 +91,7 @@ export const openConditions = ({
       ok: false,
       no: refusal(step, http, `${about}${why}.`),
     })
+    if (!takes.enabled) return no('policy', 'policy.yaml says that it is not done at all')
     if (closed && dangerous)
       return no('policy', `policy.yaml has an error and there is no policy before it (${wrong ?? 'unreadable'})`)
     const held = latch.held
@@ -115,7 +131,7 @@ export const openConditions = ({
           requesterMayApprove: takes.requesterMayApprove,
           ...(takes.hours === undefined ? {} : { hours: hoursInWords(takes.hours) }),
           ...(takes.ppe.length === 0 ? {} : { ppe: takes.ppe }),
-          ...(dangerous ? { state: device.state } : {}),
+          ...(dangerous ? { state: device.state, ...picturesOf(devices, takes.zone) } : {}),
         },
         signed: false,
       },

@@ -140,6 +140,36 @@ eachStore('approvals over HTTP', (openStore) => {
       body: { approval: { status: 'cancelled' } },
     })
 
+    expect((await again('ada', 'GET', '/api/safety/intents?device=door')).body).toEqual({
+      items: [
+        {
+          device: 'door',
+          intent: 'lock.lock',
+          zone: 'Yard',
+          hazard: 'low',
+          rule: 'no rule',
+          safe: true,
+          enabled: true,
+          confirmation: 0,
+          signature: false,
+          presence: 'none',
+        },
+        {
+          device: 'door',
+          intent: 'lock.unlock',
+          zone: 'Yard',
+          hazard: 'high',
+          rule: 'door',
+          safe: false,
+          enabled: true,
+          confirmation: 2,
+          signature: false,
+          presence: 'none',
+          approve: ['engineer', 'safety', 'admin'],
+        },
+      ],
+    })
+
     const key = await again('ada', 'POST', '/api/safety/keys', { algorithm: 'hmac-sha256' })
     expect(key).toMatchObject({ status: 201, body: { owner: 'person:ada', secret: expect.any(String) } })
     expect((await again('ada', 'GET', '/api/safety/keys')).body).toEqual({

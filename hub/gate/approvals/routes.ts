@@ -1,16 +1,15 @@
-// Routes of approvals: asking for what may hurt somebody, the answers of people, the release after a stop, signing keys, what happened.
+// Routes of approvals: asking for what may hurt somebody, the answers of people, the release after a stop.
 import { z } from 'zod'
-import { iso } from '../../clock.ts'
 import { Missing } from '../../errors.ts'
 import type { Routes } from '../../http/app.ts'
 import { Approval, DeviceId, Request } from '../../topics/core.ts'
 import { accepted, timeOf } from '../answers.ts'
 import { Asked, askedView } from '../asked.ts'
-import { detailOf } from '../audit.ts'
 import type { GateRoutesParts } from '../routes.ts'
-import { REFUSALS, SAFETY_EVENTS } from '../told.ts'
 import { DECISIONS } from './book.ts'
-import { ALGORITHMS, Signature } from './signatures.ts'
+import { eventRoutes } from './event-routes.ts'
+import { keyRoutes } from './key-routes.ts'
+import { Signature } from './signatures.ts'
 
 const { intent, payload, correlationId, id, reason, expiresAt, conversationId } = Request.shape
 
@@ -27,28 +26,13 @@ const Command = z.object({
   reason: z.string().optional(),
   released: z.boolean().optional(),
 })
-const Key = z.object({
-  id: z.string(),
-  owner: z.string(),
-  algorithm: z.enum(ALGORITHMS),
-  createdAt: z.string(),
-  secret: z.string().optional(),
-})
-const Event = z.object({
-  id: z.number(),
-  at: z.string(),
-  type: z.string(),
-  by: z.string(),
-  subject: z.string(),
-  device: z.string(),
-  intent: z.string(),
-  detail: z.record(z.string(), z.unknown()),
-  hazardEventId: z.string().optional().describe('The approval it belongs to'),
-})
 
 export const safetyRoutes =
   ({ gate, store }: GateRoutesParts): Routes =>
   (app) => {
+    eventRoutes({ store })(app)
+    keyRoutes({ gate })(app)
+
     app.get(
       '/api/safety',
       {
@@ -216,122 +200,4 @@ export const safetyRoutes =
         return found
       },
     )
-
-    app.get(
-      '/api/safety/events',
-      {
-        config: { may: 'devices.read' },
-        schema: {
-          summary:
-            'What happened at the gate that people should know of, newest first: approvals, stops, policies, hazards refused',
-          tags: ['safety'],
-          querystring: z.strictObject({
-            since: z.string().max(40).optional().describe('ISO 8601'),
-            before: z.coerce.number().int().min(1).optional().describe('Events before this id, for the next page'),
-            limit: z.coerce.number().int().min(1).max(500).default(100),
-          }),
-          response: { 200: z.object({ items: z.array(Event) }) },
-        },
-      },
-      async (request) => {
-        const { before, limit } = request.query
-        const since = timeOf('since', request.query.since)
-        let query = store.db
-          .selectFrom('audit')
-          .selectAll()
-          .where((eb) =>
-            eb.or([...SAFETY_EVENTS.map((prefix) => eb('event', 'like', `${prefix}%`)), eb('event', 'in', REFUSALS)]),
-          )
-          .orderBy('n', 'desc')
-          .limit(limit)
-        if (since !== undefined) query = query.where('at', '>=', since)
-        if (before !== undefined) query = query.where('n', '<', before)
-        return {
-          items: (await query.execute()).map(({ n, at, event, who, subject, device, intent, detail: text }) => {
-            const detail = detailOf(text)
-            const { approval } = detail
-            return {
-              id: Number(n),
-              at: iso(Number(at)),
-              type: event,
-              by: who,
-              subject,
-              device,
-              intent,
-              detail,
-              ...(typeof approval === 'string' ? { hazardEventId: approval } : {}),
-            }
-          }),
-        }
-      },
-    )
-
-    app.get(
-      '/api/safety/keys',
-      {
-        config: { may: 'keys.own' },
-        schema: {
-          summary: 'Signing keys that count: one’s own, or of a device',
-          tags: ['safety'],
-          querystring: z.strictObject({ device: DeviceId.optional() }),
-          response: { 200: z.object({ items: z.array(Key) }) },
-        },
-      },
-      async (request) => ({ items: (await gate.safety.keys(request.principal, request.query.device)).map(keyOf) }),
-    )
-
-    app.post(
-      '/api/safety/keys',
-      {
-        config: { may: 'keys.own' },
-        schema: {
-          summary: 'A new signing key: of one’s own, or of a device. The newest two of each count',
-          description: 'Ed25519: send `publicKey`. HMAC-SHA256: the secret is in the answer, this once.',
-          tags: ['safety'],
-          body: z.strictObject({
-            algorithm: z.enum(ALGORITHMS),
-            publicKey: z.string().max(1000).optional(),
-            device: DeviceId.optional(),
-          }),
-          response: { 201: Key },
-        },
-      },
-      async (request, reply) => {
-        const { algorithm, publicKey, device } = request.body
-        const key = await gate.safety.addKey(request.principal, {
-          algorithm,
-          ...(publicKey === undefined ? {} : { publicKey }),
-          ...(device === undefined ? {} : { device }),
-        })
-        return reply.code(201).send(keyOf(key))
-      },
-    )
-
-    app.delete(
-      '/api/safety/keys/:id',
-      {
-        config: { may: 'keys.own' },
-        schema: {
-          summary: 'Remove a signing key',
-          tags: ['safety'],
-          params: z.object({ id: z.string().min(1).max(64) }),
-          response: { 204: z.null() },
-        },
-      },
-      async (request, reply) => {
-        await gate.safety.removeKey(request.principal, request.params.id)
-        return reply.code(204).send(null)
-      },
-    )
   }
-
-const keyOf = ({
-  createdAt,
-  ...key
-}: {
-  id: string
-  owner: string
-  algorithm: (typeof ALGORITHMS)[number]
-  createdAt: number
-  secret?: string
-}) => ({ ...key, createdAt: iso(createdAt) })

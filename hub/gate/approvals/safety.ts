@@ -2,11 +2,13 @@
 import type { Access } from '../../access/access.ts'
 import { peerIn } from '../../access/peer.ts'
 import { originOf, type Principal } from '../../bus/principal.ts'
+import type { Devices } from '../../devices/devices.ts'
 import { Forbidden } from '../../errors.ts'
 import type { Desk } from '../desk.ts'
 import type { PolicySource } from '../policy/file.ts'
 import type { ApprovalView } from './approval.ts'
 import type { Answered, Decision } from './book.ts'
+import { type IntentTakes, intentsOf } from './intents.ts'
 import type { Latched } from './latch.ts'
 import type { Approvals } from './open.ts'
 import type { Listed } from './records.ts'
@@ -30,6 +32,8 @@ export interface Safety {
   resume(who: Principal, reason: string): Promise<{ released: boolean; approval?: ApprovalView }>
   /** Whether somebody counts as not in the building. */
   remote(who: Principal): { remote: boolean; address: string; why?: string; hazards: 'refuse' | 'allow' }
+  /** What each intent of each device takes, or of one device; in the order of their names. */
+  intents(device?: string): IntentTakes[]
   keys(who: Principal, device?: string): Promise<SigningKey[]>
   /** A new signing key of one's own, or of a device. `secret` is given this once, for HMAC only. */
   addKey(
@@ -40,11 +44,13 @@ export interface Safety {
 }
 
 export const safetyOf = ({
+  devices,
   approvals,
   policy,
   access,
   desk,
 }: {
+  devices: Pick<Devices, 'list'>
   approvals: Approvals
   policy: PolicySource
   access: Pick<Access, 'may'>
@@ -83,6 +89,7 @@ export const safetyOf = ({
         hazards: policy.now.settings.remote.hazards,
       }
     },
+    intents: (only) => intentsOf(devices.list(), policy.now, only),
     keys: async (who, device) => signatures.keys(ownerOf(who, device)),
     async addKey(who, { device, ...wish }) {
       const key = await signatures.add(ownerOf(who, device), wish)

@@ -144,6 +144,7 @@ describe('ways around', () => {
     ['a role that may not', 'refused.role', { ask: ['engineer'] }],
     ['the wrong hour', 'refused.hours', { hours: { from: '18:00', to: '19:00' } }],
     ['a zone that is not clear', 'refused.presence', { presence: 'zone_clear' }],
+    ['anybody, though it is switched off', 'refused.policy', { enabled: false }],
   ])('asked for by %s', async (_, event, rule) => {
     const shop = await openShop({
       policy: fixedPolicy(policy({ timeZone: 'UTC', rules: [{ intent: 'lock.unlock', hazard: 'high', ...rule }] })),

@@ -14,6 +14,8 @@ export interface Takes {
   /** Name of the rule that says so. */
   rule: string
   zone?: string
+  /** False: it is not done at all. */
+  enabled: boolean
   /** Undefined: whoever has the right. */
   ask?: readonly string[]
   approve: readonly Role[]
@@ -110,6 +112,7 @@ export const policyOf = (settings: PolicyFile = PolicyFile.parse({})): Policy =>
       rule:
         found === undefined ? (own?.name ?? 'no rule') : (found.name ?? `rule ${settings.rules.indexOf(found) + 1}`),
       ...(area === undefined ? {} : { zone: area }),
+      enabled: found?.enabled ?? true,
       ...(found?.ask === undefined ? {} : { ask: found.ask }),
       approve: found?.approve ?? APPROVERS,
       people: hazard === 'high' || found?.dual === true ? 2 : hazard === 'medium' ? 1 : 0,

@@ -29,6 +29,10 @@ export const Hours = z.strictObject({
 })
 
 const needs = {
+  enabled: z
+    .boolean()
+    .optional()
+    .describe('false: not done at all, whoever asks and whoever says yes. What leads to the safe state is'),
   ask: z
     .array(z.enum(ASKERS))
     .min(1)
