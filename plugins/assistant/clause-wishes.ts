@@ -2,11 +2,13 @@
 import type { Device } from '#hub/plugin'
 import { amountsIn } from './amounts.ts'
 import type { About, Scene } from './clause-target.ts'
+import { fieldsOf } from './fields.ts'
 import { intentsFor, isGrave } from './intents.ts'
 import type { Target } from './targets.ts'
 import type { Meant, Understanding, Wish } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
-import { candidates, safest, wishFor } from './wishes.ts'
+import type { Token } from './words.ts'
+import { candidates, type Made, safest, wishFor } from './wishes.ts'
 
 export const MOST_WISHES = 50
 export const MOST_OPTIONS = 8
@@ -35,12 +37,27 @@ const withSafest = (device: Device, family: Family): Device =>
       }
     : device
 
+const isSame = (words: readonly Token[]): boolean => words.some(({ word }) => word === 'same')
+
+/** "The same for the hall": with the payload of before, as far as this device takes it. */
+const asBefore = (device: Device, made: Made, last: Readonly<Record<string, unknown>>): Made => {
+  const names = new Set(fieldsOf(device.intents[made.wish.intent] ?? {}).map(({ name }) => name))
+  const kept = Object.fromEntries(Object.entries(last).filter(([name]) => names.has(name)))
+  const { needs, ...rest } = made
+  return {
+    ...rest,
+    wish: { ...made.wish, payload: { ...kept, ...made.wish.payload } },
+    ...(needs === undefined || Object.hasOwn(kept, needs) ? {} : { needs }),
+  }
+}
+
 /** What each device of a clause is asked for; the first thing that stands against it otherwise. */
 export const wishesOf = (
-  { clause: { words }, text, world: { before }, spoken, isRespelled }: Scene,
+  { clause, text, world: { before }, spoken, isRespelled }: Scene,
   { target, family, matched }: About & { family: Family },
   byPronoun: boolean,
 ): Read => {
+  const { words } = clause
   const considered = consideredOf(target)
   const read = (meant: Meant, confidence: number, more: Understanding['matched'] = []): Read => ({
     meant,
@@ -67,13 +84,14 @@ export const wishesOf = (
     (byPronoun && (before.isStale === true || able.length > 1)) ||
     target.isGuess ||
     isRespelled ||
+    (clause.verb === undefined && before.isStale === true) ||
     (target.isGroup && able.length > 1) ||
     target.isPlaceOnly
   const wishes: Wish[] = []
   for (const device of able) {
     const made = wishFor(withSafest(device, family), family, words, free, text)
     if (made === undefined) continue
-    const { wish, over, needs } = made
+    const { wish, over, needs } = isSame(words) ? asBefore(device, made, before.lastPayload ?? {}) : made
     if (needs !== undefined)
       return read(
         {

@@ -6,6 +6,8 @@ import type { ConversationContext } from './topics.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 12)
 const HOUR = 3_600_000
+const ADA = { owner: 'person:ada' }
+const BEN = { owner: 'person:ben' }
 
 const memory = () => {
   const kept = new Map<string, string>()
@@ -23,20 +25,22 @@ const memory = () => {
 const bench = (kept = memory(), most = 10) => {
   const clock = { now: T0 }
   const published: ConversationContext[] = []
+  const cleared: string[] = []
   const open = openConversations({
     memory: kept,
     now: () => clock.now,
     publish: (context) => void published.push(context),
+    ended: (id) => void cleared.push(id),
     endsAfterMs: 24 * HOUR,
     most,
   })
-  return { clock, published, open, kept }
+  return { clock, published, cleared, open, kept }
 }
 
 test('each change is the next revision, with a day to live; a stale one is refused and changes nothing', async () => {
   const { open, published } = bench()
-  await open.change('a', { context: { devices: ['lamp'], zone: 'Kitchen' } })
-  await open.change('a', { context: { lastIntent: 'light.turn_on' } })
+  await open.change('a', { context: { devices: ['lamp'], zone: 'Kitchen' } }, ADA)
+  await open.change('a', { context: { lastIntent: 'light.turn_on' } }, ADA)
   expect(published.at(-1)).toMatchObject({
     rev: 2,
     devices: ['lamp'],
@@ -44,45 +48,62 @@ test('each change is the next revision, with a day to live; a stale one is refus
     lastIntent: 'light.turn_on',
     expiresAt: '2026-11-21T12:00:00.000Z',
   })
-  await expect(open.change('a', { context: { devices: ['x'] } }, 2)).rejects.toMatchObject({ code: 'CONFLICT' })
+  await expect(open.change('a', { context: { devices: ['x'] } }, ADA, 2)).rejects.toMatchObject({ code: 'CONFLICT' })
   expect(open.get('a')?.context).toEqual(published.at(-1))
-  expect((await open.change('a', { context: { zone: undefined } }, 7)).context).toMatchObject({
+  expect((await open.change('a', { context: { zone: undefined } }, ADA, 7)).context).toMatchObject({
     rev: 7,
     devices: ['lamp'],
   })
   expect(open.get('a')?.context.zone).toBeUndefined()
 })
 
-test('after a day of silence it is gone for everybody, and that is published once', async () => {
-  const { open, clock, published } = bench()
-  await open.change('a', { context: { devices: ['lamp'] } })
+test('after a day of silence it is gone for everybody, and its topic is cleared once', async () => {
+  const { open, clock, published, cleared } = bench()
+  await open.change('a', { context: { devices: ['lamp'] } }, ADA)
   clock.now += 24 * HOUR
   expect(open.get('a')).toBeUndefined()
   await open.sweep()
   await open.sweep()
-  expect(published.filter(({ ended }) => ended)).toEqual([
-    expect.objectContaining({ conversationId: 'a', rev: 2, ended: true }),
-  ])
-  expect(published.at(-1)?.devices).toBeUndefined()
+  expect(cleared).toEqual(['a'])
+  expect(published).toHaveLength(1)
+})
+
+test('what ended while the hub was down is cleared at the start, as is what cannot be read any more', async () => {
+  const first = bench()
+  await first.open.change('a', {}, ADA)
+  await first.kept.set('conversation/old', { context: { conversationId: 'old' }, turns: [] })
+  const second = bench(first.kept)
+  second.clock.now += 25 * HOUR
+  await second.open.loaded
+  expect(second.cleared.sort()).toEqual(['a', 'old'])
+  expect(second.published).toEqual([])
+  expect(await first.kept.keys('conversation/')).toEqual([])
+})
+
+test('a conversation stays with whoever began it, and with its place', async () => {
+  const { open } = bench()
+  await open.change('a', {}, { ...ADA, shared: true })
+  await open.change('a', {}, BEN)
+  expect(open.get('a')?.context).toMatchObject({ rev: 2, owner: 'person:ada', shared: true })
 })
 
 test('a restart finds them as they were, and publishes them again with the same revision', async () => {
   const first = bench()
-  await first.open.change('a', { context: { devices: ['lamp'] }, language: 'de', approval: 'ap1' })
+  await first.open.change('a', { context: { devices: ['lamp'] }, language: 'de', approval: 'ap1' }, ADA)
   const second = bench(first.kept)
   await second.open.loaded
   expect(second.open.get('a')).toEqual(first.open.get('a'))
   expect(second.published).toEqual([first.published.at(-1)])
 })
 
-test('they are bounded: the one silent for longest ends first', async () => {
-  const { open, published } = bench(memory(), 3)
-  for (const id of ['a', 'b', 'c']) await open.change(id, {})
-  await open.change('a', {})
-  await open.change('d', {})
-  expect(open.get('b')).toBeUndefined()
-  expect(open.get('a')).toBeDefined()
-  expect(published.at(-1)).toMatchObject({ conversationId: 'b', ended: true })
+test('they are bounded: of whoever has most, the one silent for longest ends first', async () => {
+  const { open, cleared } = bench(memory(), 3)
+  await open.change('ben', {}, BEN)
+  for (const id of ['a', 'b']) await open.change(id, {}, ADA)
+  await open.change('a', {}, ADA)
+  await open.change('c', {}, ADA)
+  expect(cleared).toEqual(['b'])
+  expect(open.get('ben')).toBeDefined()
 })
 
 test('turns are taken one after the other, also past one that fails, and not without end', async () => {
@@ -107,14 +128,14 @@ test('turns are taken one after the other, also past one that fails, and not wit
 test('fifty turns are kept, and the waiting command finds its conversation', async () => {
   const { open } = bench()
   for (let n = 0; n < 60; n++)
-    await open.change('a', { turn: { at: '', who: 'person:ada', text: `${n}`, replies: [] } })
+    await open.change('a', { turn: { at: '', who: 'person:ada', text: `${n}`, replies: [] } }, ADA)
   expect(
     open
       .get('a')
       ?.turns.map(({ text }) => text)
       .at(0),
   ).toBe('10')
-  await open.change('a', { context: { pending: 'c1' }, approval: 'ap' })
+  await open.change('a', { context: { pending: 'c1' }, approval: 'ap' }, ADA)
   expect(open.waitingFor('c1')).toBe('a')
   expect(open.waitingFor('c2')).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 // Conversations: what each spoke of last, with revision and end, the same for every client and after a restart.
 import { Recoverable } from '#hub/plugin'
 import { z } from 'zod'
-import { ConversationContext } from './topics.ts'
+import { ConversationContext, ConversationId } from './topics.ts'
 
 export const Reply = z.strictObject({
   kind: z.enum([
@@ -49,11 +49,16 @@ const Stored = z.strictObject({
   context: ConversationContext,
   turns: z.array(Turn),
   asked: Asked.optional(),
+  /** What went with the last intent: "the same for the hall". */
+  payload: z.record(z.string(), z.unknown()).optional(),
   language: z.enum(['en', 'de']).optional(),
   /** The approval behind `pending`. */
   approval: z.string().optional(),
 })
 export type Stored = z.output<typeof Stored>
+
+/** Whose a conversation is: of the one who began it, or of a place. */
+export type Belonging = Pick<ConversationContext, 'owner' | 'shared'>
 
 /** What a turn changes; a key that is `undefined` is forgotten, one that is missing stays. */
 export interface Change {
@@ -66,14 +71,18 @@ export interface Change {
   }
   turn?: Turn
   asked?: z.output<typeof Asked> | undefined
+  payload?: Record<string, unknown>
   language?: 'en' | 'de'
   approval?: string | undefined
 }
 
 export interface Conversations {
   get(id: string): Stored | undefined
-  /** Writes the next revision. With `rev` it has to be newer than what is there, or CONFLICT is thrown and nothing is written. */
-  change(id: string, change: Change, rev?: number): Promise<Stored>
+  /**
+   * Writes the next revision; a conversation that is not there begins as `by` says. With `rev` it has to be newer than what is
+   * there, or CONFLICT is thrown and nothing is written.
+   */
+  change(id: string, change: Change, by: Belonging, rev?: number): Promise<Stored>
   /** One turn of a conversation after the other. Throws RATE_LIMITED when too many wait. */
   inTurn<T>(id: string, work: () => Promise<T>): Promise<T>
   /** The conversation whose command waits for a yes. */
@@ -94,6 +103,8 @@ interface Parts {
   /** Wall-clock ms. */
   now(): number
   publish(context: ConversationContext): void
+  /** A conversation is over: its retained context is to be cleared. */
+  ended(id: string): void
   /** ms without a word after which a conversation ends. */
   endsAfterMs: number
   /** Kept at most; the one silent for longest ends first. */
@@ -107,32 +118,42 @@ const MOST_WAITING = 16
 const without = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T
 
-export const openConversations = ({ memory, now, publish, endsAfterMs, most }: Parts): Conversations => {
+export const openConversations = ({ memory, now, publish, ended, endsAfterMs, most }: Parts): Conversations => {
   const all = new Map<string, Stored>()
+  const isOver = ({ context }: Stored): boolean => Date.parse(context.expiresAt) <= now()
   const lines = new Map<string, { last: Promise<unknown>; waiting: number }>()
 
   const load = async (): Promise<void> => {
     for (const key of await memory.keys(KEY)) {
+      const id = ConversationId.safeParse(key.slice(KEY.length))
       const stored = await memory.get(key, Stored)
-      if (stored === undefined) await memory.remove(key)
-      else if (!all.has(stored.context.conversationId)) all.set(stored.context.conversationId, stored)
+      // Somebody spoke in it before it was read: that one counts.
+      if (id.success && all.has(id.data)) continue
+      if (stored !== undefined && !isOver(stored)) {
+        all.set(stored.context.conversationId, stored)
+        publish(stored.context)
+      } else {
+        await memory.remove(key)
+        if (id.success) ended(id.data)
+      }
     }
-    for (const { context } of all.values()) publish(context)
   }
   const loaded = load()
   // Whoever waits for it hears of a failure; nobody waiting is no reason to crash.
   loaded.catch(() => {})
 
   const end = async (id: string): Promise<void> => {
-    const stored = all.get(id)
-    all.delete(id)
+    const isKnown = all.delete(id)
     await memory.remove(KEY + id)
-    if (stored === undefined) return
-    const { conversationId, rev, expiresAt } = stored.context
-    publish({ conversationId, rev: rev + 1, updatedAt: new Date(now()).toISOString(), expiresAt, ended: true })
+    if (isKnown) ended(id)
   }
 
-  const isOver = ({ context }: Stored): boolean => Date.parse(context.expiresAt) <= now()
+  /** Of whoever has most, the one silent for longest: nobody crowds out the others. */
+  const leastMissed = (spared: string): string | undefined => {
+    const byOwner = Map.groupBy(all.values(), ({ context }) => context.owner)
+    const [first = []] = [...byOwner.values()].sort((a, b) => b.length - a.length)
+    return first.find(({ context }) => context.conversationId !== spared)?.context.conversationId
+  }
 
   return {
     loaded,
@@ -140,7 +161,7 @@ export const openConversations = ({ memory, now, publish, endsAfterMs, most }: P
       const stored = all.get(id)
       return stored === undefined || isOver(stored) ? undefined : stored
     },
-    async change(id, change, rev) {
+    async change(id, change, by, rev) {
       const before = all.get(id)
       const stands = before?.context.rev ?? 0
       if (rev !== undefined && rev <= stands)
@@ -154,7 +175,7 @@ export const openConversations = ({ memory, now, publish, endsAfterMs, most }: P
       const next: Stored = without({
         ...kept,
         context: without({
-          ...kept?.context,
+          ...(kept?.context ?? by),
           ...change.context,
           conversationId: id,
           rev: rev ?? stands + 1,
@@ -164,14 +185,15 @@ export const openConversations = ({ memory, now, publish, endsAfterMs, most }: P
         turns: [...(kept?.turns ?? []), ...(change.turn === undefined ? [] : [change.turn])].slice(-MOST_TURNS),
         ...('asked' in change ? { asked: change.asked } : {}),
         ...('approval' in change ? { approval: change.approval } : {}),
+        ...(change.payload === undefined ? {} : { payload: change.payload }),
         ...(change.language === undefined ? {} : { language: change.language }),
       })
       all.delete(id)
       all.set(id, next)
       publish(next.context)
       await memory.set(KEY + id, next)
-      const [oldest] = all.keys()
-      if (all.size > most && oldest !== undefined && oldest !== id) await end(oldest)
+      const gone = all.size > most ? leastMissed(id) : undefined
+      if (gone !== undefined) await end(gone)
       return next
     },
     async inTurn(id, work) {

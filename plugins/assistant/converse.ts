@@ -1,5 +1,6 @@
 // One sentence or intent of a person, from what was meant over the gate to what is said back. Whatever moves is asked for in the person's name.
 import { type Device, Recoverable } from '#hub/plugin'
+import { begunBy, mustContinue } from './belonging.ts'
 import { askFor, type AskingParts, type Outcome, reasonFor, repliesTo, type Voice } from './asking.ts'
 import type { Change, Conversations, Reply, Stored } from './conversations.ts'
 import type { Desk } from './desk.ts'
@@ -13,6 +14,8 @@ import type { Synonyms } from './vocabulary.ts'
 export interface Asked extends Voice {
   desk: Desk
   wish?: { device: string; intent: string; payload: Record<string, unknown> }
+  /** Where it was said. */
+  channel?: string | undefined
   override?:
     | {
         rev?: number | undefined
@@ -81,6 +84,7 @@ export const openConverse = (parts: ConverseParts) => {
           ...(waiting === undefined ? {} : { pending: waiting.commandId }),
         },
         ...(waiting === undefined ? {} : { approval: waiting.approval }),
+        payload: wishes.at(-1)?.payload ?? {},
         asked: undefined,
       },
     }
@@ -98,6 +102,7 @@ export const openConverse = (parts: ConverseParts) => {
     const before = {
       devices: stored?.context.devices ?? [],
       lastIntent: stored?.context.lastIntent,
+      lastPayload: stored?.payload,
       zone: stored?.context.zone,
       language: stored?.language,
       asked: stored?.asked,
@@ -116,6 +121,8 @@ export const openConverse = (parts: ConverseParts) => {
 
   const speak = async (asked: Asked): Promise<Told> => {
     const began = performance.now()
+    const there = conversations.get(asked.conversationId)
+    if (there !== undefined) mustContinue(there.context, asked.who)
     const overridden = await override(asked)
     const stored = overridden ?? conversations.get(asked.conversationId)
     const heard = await meantBy(asked, stored)
@@ -150,7 +157,7 @@ export const openConverse = (parts: ConverseParts) => {
         replies: said.replies,
       },
     }
-    const after = await conversations.change(asked.conversationId, change)
+    const after = await conversations.change(asked.conversationId, change, begunBy(asked.who, asked.channel))
     const pending = pendingOf(after)
     const hazard =
       said.hazard ??
@@ -246,7 +253,7 @@ export const openConverse = (parts: ConverseParts) => {
       throw new Recoverable('UNKNOWN_INTENT', reason, { commandId, near: near ?? nearIntents(intent, devices.list()) })
   }
 
-  const override = async ({ override: wanted, conversationId }: Asked): Promise<Stored | undefined> => {
+  const override = async ({ override: wanted, conversationId, who, channel }: Asked): Promise<Stored | undefined> => {
     if (wanted === undefined) return undefined
     const ids = wanted.devices ?? (wanted.device === undefined ? undefined : [wanted.device])
     const stray = ids?.find((id) => devices.get(id) === undefined)
@@ -260,7 +267,7 @@ export const openConverse = (parts: ConverseParts) => {
       ...(ids === undefined ? {} : { devices: ids, device: ids.length === 1 ? ids[0] : undefined }),
       ...('zone' in wanted ? { zone: wanted.zone } : {}),
     }
-    return conversations.change(conversationId, { context, asked: undefined }, wanted.rev)
+    return conversations.change(conversationId, { context, asked: undefined }, begunBy(who, channel), wanted.rev)
   }
 
   return {

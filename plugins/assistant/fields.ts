@@ -94,13 +94,16 @@ const MOST_LABELS = 2000
 
 /** Things that fields of payloads stand for, such as a nozzle: beside a number they name a field, not a device. */
 export const labelWordsIn = (devices: readonly { intents: Readonly<Record<string, Json>> }[]): ReadonlySet<string> =>
-  new Set(
-    devices.flatMap(({ intents }) =>
-      Object.values(intents).flatMap((schema) =>
-        fieldsOf(schema).flatMap((field) => (isNumeric(field) ? [...labelsOf(field)] : [])),
-      ),
-    ),
-  )
+  new Set(devices.flatMap(({ intents }) => Object.values(intents).flatMap((schema) => labelWordsOf(schema))))
+
+const labelsKnown = new WeakMap<Json, readonly string[]>()
+const labelWordsOf = (schema: Json): readonly string[] => {
+  const found = labelsKnown.get(schema)
+  if (found !== undefined) return found
+  const made = fieldsOf(schema).flatMap((field) => (isNumeric(field) ? [...labelsOf(field)] : []))
+  labelsKnown.set(schema, made)
+  return made
+}
 
 const NEAR = 3
 const OF_IT = /^(?:on|for|at|in|of|am|an|auf|fuer|beim|im)$/
@@ -195,13 +198,18 @@ export const optionIn = (
   return plainly.find(({ at }) => words[at]?.word !== 'heating') ?? plainly[0] ?? byMeaning[0]
 }
 
+const optionsKnown = new WeakMap<Json, ReadonlySet<string>>()
+
 /** Whether a word is one of an enum's, so that it is not taken for part of a name. */
-export const optionWords = (schema: Json): Set<string> => {
+export const optionWords = (schema: Json): ReadonlySet<string> => {
+  const found = optionsKnown.get(schema)
+  if (found !== undefined) return found
   const options = new Set(
     fieldsOf(schema)
       .flatMap(({ schema: field }) => (Array.isArray(field['enum']) ? (field['enum'] as unknown[]) : []))
       .flatMap((option) => (typeof option === 'string' ? tokens(option).map(({ word }) => word) : [])),
   )
   for (const [word, option] of Object.entries(WORDS)) if (options.has(option)) options.add(word)
+  optionsKnown.set(schema, options)
   return options
 }

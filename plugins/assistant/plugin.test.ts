@@ -132,13 +132,15 @@ test('a sentence is exactly one command for each device that is meant, with the 
   }
 })
 
-test('"turn them off" from another client of another person means the same devices, within a second', async () => {
+test('"turn them off" from another client of another person means the same devices at a place, within a second', async () => {
   const wire = await hub.mqtt({ clientId: 'ui.ada-page', username: 'ada', password: hub.token })
   await wire.subscribe('jarvis/ctx/two')
-  await say('turn on the welding bay lights', 'two')
+  await say('turn on the welding bay lights', 'two', { channel: 'wall' })
   const context = await wire.hears(({ topic, text }) => topic === 'jarvis/ctx/two' && text.includes('weld_2'), 1000)
   expect(context.json()).toMatchObject({
     conversationId: 'two',
+    owner: 'person:ada',
+    shared: true,
     rev: 1,
     devices: ['weld_1', 'weld_2'],
     zone: 'Welding bay',
@@ -149,6 +151,25 @@ test('"turn them off" from another client of another person means the same devic
   const stored = await hub.api<{ context: { rev: number }; turns: { who: string }[] }>('/api/conversations/two')
   expect(stored.body.context.rev).toBe(2)
   expect(stored.body.turns.map(({ who }) => who)).toEqual(['person:ada', 'person:operator'])
+})
+
+test('a conversation belongs to whoever began it: others neither continue nor read it, admins read it', async () => {
+  const operator = tokens.get('operator')
+  expect((await say('turn on the welding bay lights', 'mine', {}, operator)).status).toBe(200)
+  const read = (token?: string) =>
+    hub.api<{ turns: { who: string }[] }>('/api/conversations/mine', token === undefined ? {} : { token })
+  expect((await read(operator)).body.turns).toHaveLength(1)
+  for (const channel of ['web', 'wall']) {
+    const taken = await say('turn them off', 'mine', { channel }, tokens.get('safety'))
+    expect(taken.status).toBe(403)
+    expect(taken.body.error?.message).toContain('somebody else')
+  }
+  expect((await say('turn them off', 'mine', { contextOverride: { rev: 9, device: 'weld_1' } })).status).toBe(403)
+  expect((await read(tokens.get('safety'))).status).toBe(403)
+  expect((await read()).body.turns.map(({ who }) => who)).toEqual(['person:operator'])
+  const before = commandsTo('weld_1').length
+  expect((await say('turn them off', 'mine', {}, operator)).body.routing.devices).toEqual(['weld_1', 'weld_2'])
+  expect(commandsTo('weld_1')).toHaveLength(before + 1)
 })
 
 test('a conversation without devices before it asks back and takes the answer', async () => {
@@ -186,7 +207,7 @@ test('what is hazardous waits for people: 202, the approval, and a cancel word t
     () => hub.api<{ online?: boolean }>('/api/devices/side_door'),
     ({ body }) => body.online === true,
   )
-  const { status, body } = await say('unlock the side door', 'six')
+  const { status, body } = await say('unlock the side door', 'six', { channel: 'wall' })
   expect(status, JSON.stringify(body)).toBe(202)
   expect(body.pendingHazard?.approval).toEqual(expect.any(String))
   const context = await hub.api<{ context: { pending?: string }; pendingHazard?: { approval: string } }>(
@@ -302,7 +323,7 @@ test('500 sentences: the command is on the wire within milliseconds', async () =
     const began = performance.now()
     const answer = say(
       n % 2 === 0 ? 'please turn on the desk lamp' : 'Schalte die Schreibtischlampe aus',
-      `bench${n % 10}`,
+      `bench${n % voices.length}`,
       {},
       voices[n % voices.length],
     )

@@ -1,5 +1,5 @@
 // The assistant: sentences become requests in the name of whoever said them. By rules alone; the seam for language models is understander.ts.
-import { definePlugin, message, type Message, reasonOf } from '#hub/plugin'
+import { cleared, definePlugin, message, type Message, reasonOf } from '#hub/plugin'
 import { finalize, ignoreElements, interval, merge, Subject, tap } from 'rxjs'
 import { z } from 'zod'
 import { openConversations } from './conversations.ts'
@@ -66,6 +66,7 @@ export default definePlugin({
       memory: use.memory,
       now,
       publish: (context) => out.next(contextMessage(context)),
+      ended: (conversation) => out.next(cleared('ctx/{conversation}', { conversation })),
       endsAfterMs: config.hours * 3_600_000,
       most: config.conversations,
     })
@@ -89,10 +90,13 @@ export default definePlugin({
       tap(({ payload }) => {
         results.heard(payload)
         const id = conversations.waitingFor(payload.id)
-        if (id !== undefined)
-          conversations
-            .inTurn(id, () => conversations.change(id, { context: { pending: undefined }, approval: undefined }))
-            .catch(failed)
+        if (id === undefined) return
+        const settled = async (): Promise<void> => {
+          const whose = conversations.get(id)?.context
+          if (whose !== undefined)
+            await conversations.change(id, { context: { pending: undefined }, approval: undefined }, whose)
+        }
+        conversations.inTurn(id, settled).catch(failed)
       }),
       ignoreElements(),
     )

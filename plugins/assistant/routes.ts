@@ -1,6 +1,7 @@
 // POST /api/query and what belongs to it: the conversation as it stands, and what can be said.
 import { type Device, type Principal, Recoverable, type Routes } from '#hub/plugin'
 import { z } from 'zod'
+import { mustRead } from './belonging.ts'
 import { type Conversations, Turn } from './conversations.ts'
 import type { Converse } from './converse.ts'
 import type { Desk } from './desk.ts'
@@ -15,7 +16,13 @@ export const Query = z
   .strictObject({
     conversationId: ConversationId,
     userId: z.string().max(200).optional().describe('Must be who asks, if given'),
-    channel: z.string().max(64).optional().describe('Where it was said: web, voice, wall'),
+    channel: z
+      .string()
+      .max(64)
+      .optional()
+      .describe(
+        "Where it was said: web, voice, wall. A conversation that begins on 'wall' belongs to that place: everybody who may ask devices reads and continues it",
+      ),
     input: z
       .strictObject({
         text: z.string().trim().min(1, 'must not be empty').max(1000),
@@ -121,7 +128,7 @@ export const assistantRoutes =
         schema: {
           summary: 'Say or ask something: a sentence, or an intent with its device',
           description:
-            '200 done, refused or a question back: the replies say which; 202 something waits for the yes of people; 409 the revision of contextOverride is stale; 422 not understood, with near matches.',
+            '200 done, refused or a question back: the replies say which; 202 something waits for the yes of people; 403 the conversation belongs to somebody else; 409 the revision of contextOverride is stale; 422 not understood, with near matches.',
           tags: ['assistant'],
           body: Query,
           response: { 200: Told, 202: Told },
@@ -129,7 +136,7 @@ export const assistantRoutes =
       },
       async (request, reply) => {
         const { conversations, converse } = running()
-        const { conversationId, userId, input, contextOverride, intent, payload, device } = request.body
+        const { conversationId, userId, channel, input, contextOverride, intent, payload, device } = request.body
         if (userId !== undefined && !isSelf(request.principal, userId))
           throw new Recoverable('POLICY_ERROR', 'userId is somebody else: leave it out, or log in as that person.', {
             field: 'userId',
@@ -140,6 +147,7 @@ export const assistantRoutes =
           desk: deskOf(request),
           conversationId,
           correlation: request.correlation,
+          channel,
           override: contextOverride,
           ...(input === undefined ? {} : { text: input.text }),
           ...(intent === undefined || device === undefined ? {} : { wish: { device, intent, payload: payload ?? {} } }),
@@ -168,6 +176,7 @@ export const assistantRoutes =
         const stored = conversations.get(id)
         if (stored === undefined)
           throw new Recoverable('NOT_FOUND', `There is no conversation '${id}', or it ended a day after its last word.`)
+        mustRead(stored.context, request.principal)
         const pendingHazard = await converse.pending(deskOf(request), id)
         return {
           context: stored.context,

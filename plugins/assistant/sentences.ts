@@ -104,6 +104,7 @@ const converseIn = (house: z.output<typeof House>) => {
       },
       now: Date.now,
       publish: () => {},
+      ended: () => {},
       endsAfterMs: 3_600_000,
       most: 1000,
     }),

@@ -24,8 +24,10 @@ export const ConversationContext = z.strictObject({
   zone: Line(120).optional(),
   /** The command that waits for people's yes. */
   pending: Line(128).optional(),
-  /** The conversation is over and forgotten; said once, when it expires. */
-  ended: z.literal(true).optional(),
+  /** Who began it, such as `person:ada`: only they read and continue it, unless it is shared. */
+  owner: Line(200),
+  /** It belongs to a place, such as a wall terminal: everybody who may ask devices reads and continues it. */
+  shared: z.literal(true).optional(),
 })
 export type ConversationContext = z.output<typeof ConversationContext>
 
@@ -35,7 +37,8 @@ export const assistantTopics = topics({
     qos: 1,
     retain: true,
     by: 'plugin',
-    about: 'What a conversation spoke of last: devices, place, what waits for a yes. Ends after a day without a word.',
+    about:
+      'What a conversation spoke of last: devices, place, what waits for a yes. Cleared after a day without a word.',
   },
 })
 

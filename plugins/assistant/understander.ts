@@ -5,6 +5,8 @@ import type { Synonyms } from './vocabulary.ts'
 /** What was spoken of before. */
 export interface Before {
   lastIntent?: string | undefined
+  /** What went with it. */
+  lastPayload?: Readonly<Record<string, unknown>> | undefined
   devices: readonly string[]
   zone?: string | undefined
   /** Spoken of so long ago that `it` may mean something else by now. */

@@ -59,6 +59,15 @@ export const candidates = (
   return [...usual, ...Object.keys(device.intents).filter((intent) => familyOf(intent) === 'set' && calm(intent))]
 }
 
+/** A wish as far as it was said. */
+export interface Made {
+  wish: Wish
+  /** An amount was said that nothing takes. */
+  over: boolean
+  /** A field that nobody named and it cannot do without. */
+  needs?: string
+}
+
 /** The best intent of a device for a verb, with its payload; or what stands against it. */
 export const wishFor = (
   device: Device,
@@ -66,7 +75,7 @@ export const wishFor = (
   clause: readonly Token[],
   taken: ReadonlySet<number>,
   text: string,
-): { wish: Wish; over: boolean; needs?: string } | undefined => {
+): Made | undefined => {
   const filled = [...new Set(candidates(device, family, clause, taken))].map((intent) => {
     const schema = device.intents[intent] ?? {}
     const result = fill(schema, family, clause, taken, device.state)
