@@ -191,6 +191,44 @@ test('announcing and taking back new devices for ever is slowed down', async () 
   expect(discovery.size.devices).toBe(1)
 })
 
+test('who announces ten thousand things in one moment leaves room for others', async () => {
+  const discovery = await at.start()
+  for (let i = 0; i < 12_000; i++) at.publish(`homeassistant/x/${i}/config`, '{', 'device:b', false)
+  at.publish(topic('one'), config('one'))
+  await turn(3000)
+  expect([...at.owners.keys()]).toEqual(['one'])
+  expect(discovery.size.waiting).toBe(0)
+  expect(at.errors.find(({ message }) => message.includes('too many announcements wait'))).toMatchObject({
+    type: 'AnnouncementTooFast',
+    details: { origin: 'device:b' },
+  })
+})
+
+test('what a Tasmota measures is its own word, whoever else writes on that topic', async () => {
+  await at.start()
+  const mac = 'A1B2C3D4E5F6'
+  const record = (dn: string) => ({
+    mac,
+    dn,
+    t: 'plug',
+    ft: '%prefix%/%topic%/',
+    tp: ['cmnd', 'stat', 'tele'],
+    rl: [1],
+  })
+  at.publish(`tasmota/discovery/${mac}/config`, record('Plug'))
+  at.publish(`tasmota/discovery/${mac}/sensors`, { sn: { ENERGY: { Power: 1 } } })
+  await turn(100)
+  expect(at.last('plug', 'state')).toEqual({ relay: null, energy_power: null })
+  at.publish(`tasmota/discovery/${mac}/sensors`, { sn: { Forged: 1 } }, 'device:b')
+  at.publish(`tasmota/discovery/${mac}/config`, record('Kettle'))
+  await turn(100)
+  expect(at.last('plug', 'about')).toMatchObject({ name: 'Kettle' })
+  expect(at.last('plug', 'state')).toEqual({ relay: null, energy_power: null })
+  at.publish(`tasmota/discovery/${mac}/sensors`, '')
+  await turn(100)
+  expect(at.last('plug', 'state')).toEqual({ relay: null })
+})
+
 test('what hubs announce of their own devices is no device: this one, another one, and over a bridge; it is said once', async () => {
   const discovery = await at.start()
   const exported = {
