@@ -25,6 +25,10 @@ const RANGES = [
 const POINTS = 500
 /** While older messages are being worked through, the chart is read again after this. */
 const BEHIND_MS = 3000
+/** After an answer that was none. */
+const RETRY_MS = 10_000
+/** A page that is not looked at asks for nothing, and looks after this whether it is. */
+const HIDDEN_MS = 1000
 
 interface Asked {
   key: string
@@ -48,7 +52,8 @@ const usePast = (
     const read = async (): Promise<void> => {
       let wait: number = againMs
       try {
-        if (document.visibilityState === 'visible') {
+        if (document.visibilityState === 'hidden') wait = HIDDEN_MS
+        else {
           const past = await readPastOf({ device, field, ms, points: POINTS }, end.signal)
           if (end.signal.aborted) return
           setAsked({ key, past })
@@ -58,6 +63,7 @@ const usePast = (
       } catch (error) {
         if (end.signal.aborted) return
         setProblem(sentence(error))
+        wait = RETRY_MS
       }
       timer = setTimeout(() => void read(), wait)
     }
@@ -94,11 +100,13 @@ const useLive = (device: DeviceView, field: string, offset: number): readonly Li
 const isDrawable = (device: DeviceView, { name, number }: Shown): boolean =>
   number !== undefined || typeof { ...device.state, ...device.telemetry }[name] === 'boolean'
 
-const when = (at: number, isLong: boolean): string =>
+/** A time of day, with the day where more than one is shown, with seconds for what was heard a moment ago. */
+const when = (at: number, more: 'day' | 'seconds' | ''): string =>
   new Date(at).toLocaleString('en-GB', {
     hour: '2-digit',
     minute: '2-digit',
-    ...(isLong ? { weekday: 'short', day: 'numeric', month: 'short' } : { second: '2-digit' }),
+    ...(more === 'day' ? { weekday: 'short', day: 'numeric', month: 'short' } : {}),
+    ...(more === 'seconds' ? { second: '2-digit' } : {}),
   })
 
 /** How a value is written beside its chart. A share of one is shown in percent, as everywhere. */
@@ -116,9 +124,9 @@ const OneChart = ({ device, value, range }: { device: DeviceView; value: Shown; 
   const words = switchWords(value.name)
   const found = drawn && extent(drawn.stops)
   const text = writer(value, found?.high ?? 0)
-  const readings = (n: number): string => `${n} ${n === 1 ? 'report' : 'reports'}`
+  const readings = (n: number): string => `${n.toLocaleString('en')} ${n === 1 ? 'report' : 'reports'}`
   const read = ({ from, to, min, max, mean, last, n }: Stop): string => {
-    const time = when(to > from ? from : to, range.ms > DAY || to - from >= DAY)
+    const time = when(from, range.ms > DAY ? 'day' : to > from ? '' : 'seconds')
     if (past?.isSwitch === true) {
       const how = mean > 0 && mean < 1 ? `${words[0]} ${numberText(mean * 100)} % of the time` : words[last > 0 ? 0 : 1]
       return `${time}: ${how}`

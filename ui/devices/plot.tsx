@@ -16,6 +16,12 @@ const textPx = (): number => {
   return Number(size ?? 12) * (unit === 'px' ? 1 : 16)
 }
 
+/** The accent, seen through: a band behind its line. */
+const bandColour = (): string => {
+  const accent = colour('--accent')
+  return /^#[\da-f]{6}$/i.test(accent) ? `${accent}3d` : colour('--accent-soft')
+}
+
 const two = (one: number): string => String(one).padStart(2, '0')
 const clock = (seconds: number): string => {
   const date = new Date(seconds * 1000)
@@ -94,7 +100,7 @@ const optionsOf = (
   words: Props['words'],
   width: number,
 ): UPlot.Options => {
-  const [accent, soft, ink, line] = ['--accent', '--accent-soft', '--ink-soft', '--line'].map(colour)
+  const [accent, ink, line] = ['--accent', '--ink-soft', '--line'].map(colour)
   const px = textPx()
   const axis = {
     stroke: ink ?? '',
@@ -127,7 +133,7 @@ const optionsOf = (
     series: isSwitch
       ? [{}, { stroke: accent ?? '', fill: accent ?? '', paths: barsOf(sight), points: { show: false } }]
       : [{}, bound, bound, { stroke: accent ?? '', width: 2, points: { show: false }, spanGaps: false }],
-    ...(isSwitch ? {} : { bands: [{ series: [1, 2] as [number, number], fill: soft ?? '' }] }),
+    ...(isSwitch ? {} : { bands: [{ series: [1, 2] as [number, number], fill: bandColour() }] }),
   }
 }
 

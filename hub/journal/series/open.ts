@@ -181,7 +181,9 @@ export const openSeries = (segments: () => SegmentEnd[], options: SeriesOptions)
     const now = segments()
     if (passing !== undefined || endOf(now) === passed.end) return
     const isMuch = passed.bytes >= 0 && bytesOf(now) - passed.bytes > MUCH
-    if (performance.now() - passed.at < passMs && !isMuch) return
+    if (performance.now() - passed.at >= passMs || isMuch) await follow()
+  }
+  const follow = async (): Promise<void> => {
     try {
       await pass()
       failure = ''
@@ -199,7 +201,9 @@ export const openSeries = (segments: () => SegmentEnd[], options: SeriesOptions)
       const now = clock.now()
       try {
         const make = (id: number): ToThread => ({ id, do: 'ask', segments: segments(), question: { ...question, now } })
-        return (await ask(ASK_MS, make)) as (Past & { isBehind: boolean }) | None
+        const answer = (await ask(ASK_MS, make)) as (Past & { isBehind: boolean }) | None
+        if ('isBehind' in answer && answer.isBehind) void follow()
+        return answer
       } finally {
         rest(IDLE_MS.ask)
       }

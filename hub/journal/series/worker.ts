@@ -95,7 +95,8 @@ const serve = (port: NonNullable<typeof parentPort>, setup: SeriesSetup): void =
     const end = performance.now() + CATCH_UP_MS
     let more = true
     while (more && performance.now() < end) more = step(its, segments)
-    const past = pastOf(its.rollup, its.tables, question)
+    // What a switch did after the last message that was read is not known yet.
+    const past = pastOf(its.rollup, its.tables, more ? { ...question, now: 0 } : question)
     say({ id, value: 'none' in past ? past : { ...past, isBehind: more }, ...told() })
   }
 
