@@ -37,13 +37,14 @@ const useErrors = (): { items: readonly ErrorItem[] | undefined; problem: string
 }
 
 const List = () => {
-  const { hub } = useJarvisContext()
+  const { hub, workshop } = useJarvisContext()
   const { items, problem } = useErrors()
   const place = useRef<HTMLElement>(null)
-  const isRead = items !== undefined
+  // What stands above has its height by then.
+  const isPlaced = items !== undefined && workshop.health !== undefined
   useEffect(() => {
-    if (isRead && location.hash === '#errors') place.current?.scrollIntoView()
-  }, [isRead])
+    if (isPlaced && location.hash === '#errors') place.current?.scrollIntoView()
+  }, [isPlaced])
   return (
     <section className="panel side-panel errors" id="errors" ref={place} aria-labelledby="errors-title">
       <div className="side-head">

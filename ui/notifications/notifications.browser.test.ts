@@ -98,6 +98,12 @@ describe.skipIf(!present)(titleOf('notifications'), { timeout: 60_000 }, () => {
     await page.goBack()
     await follow(error.id, '/hub')
     await page.getByText('The printer prusa does not answer.').waitFor()
+    await expect
+      .poll(
+        async () => (await page.getByRole('heading', { name: 'Errors of the last day' }).boundingBox())?.y,
+        eventually,
+      )
+      .toBeLessThan(PHONE.height / 2)
     hub.inbox.fail('PeerBack', 'It answers again, but late.', 'warning')
     await page.locator('[data-error]').first().getByText('It answers again, but late.').waitFor()
     await page.goBack()
