@@ -17,7 +17,7 @@ export type Verb = 'accept' | 'ignore' | 'reset'
 
 const Reasons = ({ item }: { item: FoundItem }) => (
   <div className="found-part">
-    <h3 className="small soft">Why {sureness(item.confidence).text}</h3>
+    <h2 className="small soft found-title">Why {sureness(item.confidence).text}</h2>
     <ul className="found-reasons">
       {item.reasons.map(({ text, weight }) => (
         <li key={text}>
@@ -43,7 +43,7 @@ const Facts = ({ item }: { item: FoundItem }) => {
   ]
   return (
     <div className="found-part">
-      <h3 className="small soft">What it says</h3>
+      <h2 className="small soft found-title">What it says</h2>
       <dl className="facts">
         {rows.map(([name, value]) => (
           <div key={name}>
@@ -77,7 +77,7 @@ const Next = ({ item }: { item: FoundItem }) => {
   }
   return (
     <div className="found-part found-next">
-      <h3 className="small soft">What to do next</h3>
+      <h2 className="small soft found-title">What to do next</h2>
       <p className="small">{text}</p>
       {yaml !== '' && (
         <>

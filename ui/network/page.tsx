@@ -18,6 +18,7 @@ const SEARCH_MS = 8000
 
 const Off = () => (
   <div className="panel found-off">
+    <h2 className="unseen">Switched off</h2>
     <Empty title="The network is not searched">
       The hub looks around only when it is told to. Write this into <code>millrace.yaml</code> and start the hub again:
     </Empty>
@@ -109,6 +110,7 @@ const List = ({ found, decide }: { found: NetworkFound; decide: FoundView['decid
         ))}
       </div>
       <div className="panel side-panel">
+        <h2 className="unseen">{CHOICE_WORDS[choice]}</h2>
         {shown.length === 0 ? (
           <Empty title={NOTHING[choice].title}>{NOTHING[choice].text}</Empty>
         ) : (
