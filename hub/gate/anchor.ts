@@ -72,7 +72,7 @@ export const openAnchor = ({ db, bus, clock, health, key, settings, usual }: Anc
   let timer: NodeJS.Timeout | undefined
   let over = false
 
-  /** Appends the head. Never throws: what goes wrong is on the health page. */
+  /** Appends the head, and tells of it while there is somebody to tell. Never throws: what goes wrong is on the health page. */
   const anchor = async (): Promise<void> => {
     const file = settings().anchorFile ?? usual
     try {
@@ -89,6 +89,8 @@ export const openAnchor = ({ db, bus, clock, health, key, settings, usual }: Anc
       last = head.n
       if (failing) health.set('anchor', 'healthy')
       failing = false
+      // The broker stops before the gate does.
+      if (over) return
       bus.publish(
         GATE,
         message('safety/events/{event}', { event: 'audit-head' }, { ...signed, type: 'audit-head', by: 'gate' }),
