@@ -1,9 +1,10 @@
 // One announced device as a device of the hub: says what it is, how it is and whether it is there, and answers commands.
-import { type Message, message, type Native, type NativeMessage, type Payload, reasonOf } from '#hub/plugin'
-import { type AnnouncedDevice, type Fields, line } from './announcement.ts'
+import { type Message, message, type Native, type NativeMessage, type Payload } from '#hub/plugin'
+import type { AnnouncedDevice, Fields } from './announcement.ts'
 import { type Availability, availabilityOf, signatureOf } from './availability.ts'
+import { openCommands } from './commands.ts'
 import type { Component, News, Said } from './component.ts'
-import { chosen, type Offer, offersOf, schemaOf } from './intents.ts'
+import { type Offer, offersOf, schemaOf } from './intents.ts'
 import { kindOf } from './kind.ts'
 
 export type Out =
@@ -44,7 +45,6 @@ export interface Mirror {
   /** Publishes what it is and how it is. */
   show(): void
   readonly topics: ReadonlySet<string>
-  readonly commands: ReadonlySet<string>
   readonly entities: number
   hear(this: void, message: NativeMessage): void
   /** A command of the gate. */
@@ -65,21 +65,7 @@ interface Held {
   then?: { at: number; value: unknown }
 }
 
-interface Open {
-  id: string
-  left: Map<string, (value: unknown) => boolean>
-  /** Components that were already as wished when it was asked. */
-  before: boolean
-  soon: number
-  deadline: number
-  seconds: number
-}
-
 const STATE_EVERY_MS = 50
-const SEEN = 500
-const AT_ONCE = 32
-const ALREADY_MS = 1500
-const ACCEPTED_MS = 50_000
 
 const saidOf = ({ payload }: NativeMessage): Said => {
   const text = payload.toString('utf8').toWellFormed()
@@ -103,16 +89,14 @@ const readsSame = (a: Entity, b: Entity): boolean => {
 }
 
 export const openMirror = (parts: MirrorParts): Mirror => {
-  const { id, now, say, patience } = parts
+  const { id, now, say } = parts
   const params = { device: id }
   let device: AnnouncedDevice = { identifiers: [] }
   let held = new Map<string, Held>()
   let offers = new Map<string, Offer[]>()
   let topics = new Set<string>()
-  let commands = new Set<string>()
   const told = new Map<string, string>()
-  const seen = new Set<string>()
-  const open = new Map<string, Open>()
+  const commands = openCommands({ ...parts, valueOf: (component) => held.get(component)?.value })
   let stateAt = 0
   let isStateDue = false
 
@@ -178,28 +162,6 @@ export const openMirror = (parts: MirrorParts): Mirror => {
     }
   }
 
-  const ack = (
-    command: string,
-    status: 'accepted' | 'done' | 'failed',
-    more: { reason?: string; within?: number } = {},
-  ): void => say(message('devices/{device}/ack', params, { id: command, status, ...more }))
-  const fail = (command: string, reason: string): void => ack(command, 'failed', { reason: line(reason, 480) ?? '' })
-
-  const close = (one: Open, status: 'done' | 'failed', reason?: string): void => {
-    open.delete(one.id)
-    if (status === 'failed') fail(one.id, reason ?? '')
-    else ack(one.id, 'done', reason === undefined ? {} : { reason })
-  }
-
-  /** A component said how it is: commands that waited for this are done. */
-  const settled = (key: string, value: unknown): void => {
-    for (const one of [...open.values()]) {
-      if (one.left.get(key)?.(value) !== true) continue
-      one.left.delete(key)
-      if (one.left.size === 0) close(one, 'done')
-    }
-  }
-
   const take = (one: Held, news: News | undefined, isOld: boolean): boolean => {
     if (news === undefined) return false
     if ('event' in news) {
@@ -220,9 +182,6 @@ export const openMirror = (parts: MirrorParts): Mirror => {
     id,
     get topics() {
       return topics
-    },
-    get commands() {
-      return commands
     },
     get entities() {
       return held.size
@@ -273,9 +232,7 @@ export const openMirror = (parts: MirrorParts): Mirror => {
           ...(availability?.topics ?? []),
         ]),
       )
-      commands = new Set(entities.flatMap(({ component }) => component.commands))
-      for (const one of [...open.values()])
-        if ([...one.left.keys()].some((key) => !held.has(key))) close(one, 'failed', 'its component is gone')
+      commands.keep((key) => held.has(key))
       return fresh
     },
 
@@ -307,7 +264,7 @@ export const openMirror = (parts: MirrorParts): Mirror => {
               ) || isHeard
         if (isHeard) {
           isNews = true
-          if (open.size > 0) settled(one.entity.key, one.value)
+          if (commands.size > 0) commands.settled(one.entity.key, one.value)
         }
       }
       if (told.size === 0) return
@@ -315,54 +272,7 @@ export const openMirror = (parts: MirrorParts): Mirror => {
       if (isNews || availabilities.size > 0) stateSoon()
     },
 
-    obey(command) {
-      if (seen.has(command.id) || Date.parse(command.expiresAt) <= now()) return
-      seen.add(command.id)
-      const [oldest] = seen
-      if (seen.size > SEEN && oldest !== undefined) seen.delete(oldest)
-      const offered = offers.get(command.intent)
-      if (offered === undefined) return fail(command.id, `'${id}' cannot ${command.intent}`)
-      const meant = chosen(offered, command.payload ?? {})
-      if (typeof meant === 'string') return fail(command.id, meant)
-      const isSafe = meant.offers.every(({ action }) => action.isSafe === true)
-      const keys = new Set(meant.offers.map(({ entity }) => entity))
-      if (isSafe) {
-        for (const one of [...open.values()])
-          if ([...one.left.keys()].some((key) => keys.has(key))) close(one, 'failed', `overtaken by ${command.intent}`)
-      } else if (open.size >= AT_ONCE) return fail(command.id, `busy with ${AT_ONCE} commands`)
-
-      const deeds = meant.offers.map(({ entity, action }) => ({
-        entity,
-        deed: action.deed(meant.rest, held.get(entity)?.value),
-      }))
-      for (const { deed } of deeds) if (typeof deed === 'string') return fail(command.id, deed)
-      const ready = deeds.flatMap(({ entity, deed }) => (typeof deed === 'string' ? [] : [{ entity, deed }]))
-      const takes = Math.max(patience, ...ready.map(({ deed }) => deed.within ?? 0))
-      ack(command.id, 'accepted', takes > ACCEPTED_MS ? { within: takes + 10_000 } : {})
-      const left = new Map(
-        ready.flatMap(({ entity, deed }): [string, (value: unknown) => boolean][] =>
-          deed.shows === undefined ? [] : [[entity, deed.shows]],
-        ),
-      )
-      const one: Open = {
-        id: command.id,
-        left,
-        before: [...left].every(([key, shows]) => shows(held.get(key)?.value)),
-        soon: now() + ALREADY_MS,
-        deadline: now() + takes,
-        seconds: Math.round(takes / 1000),
-      }
-      try {
-        for (const { deed } of ready)
-          for (const { topic, payload } of deed.sends) parts.command({ topic, payload, answers: command.id })
-      } catch (error) {
-        return fail(command.id, reasonOf(error))
-      }
-      if (left.size === 0)
-        return ack(command.id, 'done', { reason: 'sent; the device has no topic that would show what came of it' })
-      open.set(command.id, one)
-      parts.wake()
-    },
+    obey: (command) => commands.obey(command, offers.get(command.intent)),
 
     due(at) {
       if (isStateDue && at - stateAt >= STATE_EVERY_MS) tellState()
@@ -374,21 +284,10 @@ export const openMirror = (parts: MirrorParts): Mirror => {
         isChanged = true
       }
       if (isChanged) tellState()
-      for (const one of [...open.values()]) {
-        const isSo = [...one.left].every(([key, shows]) => shows(held.get(key)?.value))
-        if (one.before && isSo && at >= one.soon) close(one, 'done', 'sent; it was so already')
-        else if (at >= one.deadline)
-          close(
-            one,
-            'failed',
-            `'${id}' did not show it within ${one.seconds} s. It may or may not have acted: look at the device.`,
-          )
-      }
-      return isStateDue || open.size > 0 || [...held.values()].some(({ then }) => then !== undefined)
+      commands.due(at)
+      return isStateDue || commands.size > 0 || [...held.values()].some(({ then }) => then !== undefined)
     },
 
-    end(why) {
-      for (const one of [...open.values()]) close(one, 'failed', why)
-    },
+    end: commands.end,
   }
 }
