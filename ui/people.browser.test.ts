@@ -222,6 +222,24 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     expect(new URL(page.url()).pathname).toMatch(/^\/talk\/ada-[a-z0-9]{4}$/)
   })
 
+  test('only one’s own conversations and shared ones are listed, and one that ended goes', async () => {
+    const hub = await keeper()
+    hub.talk.foreign.set('bob', 'person:bob')
+    hub.talk.remember('bob', { owner: 'person:bob', device: 'saw', lastIntent: 'saw.enable' })
+    hub.talk.remember('hall', { owner: 'key:wall', shared: true, device: 'iron', lastIntent: 'light.turn_on' })
+    hub.talk.remember('ada-x7f2', { device: 'bench_light', lastIntent: 'light.turn_on', pending: 'c1' })
+    const page = await app.open(hub, '/talk')
+    const listed = page.locator('[data-conversation]')
+    await page.locator('[data-conversation="ada-x7f2"]').getByText('Waits for a yes').waitFor()
+    await expect.poll(() => listed.count(), eventually).toBe(3)
+    expect(await page.locator('[data-conversation="bob"]').count()).toBe(0)
+    hub.talk.end('hall')
+    await page.locator('[data-conversation="hall"]').waitFor({ state: 'detached' })
+    await page.goto(`${hub.origin}/talk/bob`)
+    await page.getByText("The conversation 'bob' belongs to somebody else.").waitFor()
+    expect(await page.getByLabel('Say something').count()).toBe(0)
+  })
+
   test('the audit is read by page and filter, its chain checked, its rows taken along', async () => {
     const hub = await keeper()
     const page = await app.open(hub, '/audit')

@@ -1,6 +1,6 @@
 // Talk: say what should happen, see what was understood and what came of it, in a conversation that is the same on every device.
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type FormEvent } from 'react'
-import { sentence } from '../api/problem.ts'
+import { Problem, sentence } from '../api/problem.ts'
 import { Ago } from '../design/age.tsx'
 import type { PastTurn } from '../api/read-talk.ts'
 import { ownOrigin } from '../approvals/words.ts'
@@ -36,11 +36,12 @@ const MOST_LETTERS = 500
 export const talkPath = (id: string): string => `/talk/${encodeURIComponent(id)}`
 
 /** What was said here, and what the hub kept of it: read again whenever the context moves on, here or elsewhere. */
-const useTurns = (id: string): { turns: Turn[]; problem: string | undefined } => {
+const useTurns = (id: string): { turns: Turn[]; problem: string | undefined; isForeign: boolean } => {
   const { hub, me, workshop } = useJarvisContext()
   const here = useSyncExternalStore(subscribe, () => turnsOf(hub, id))
   const [past, setPast] = useState<readonly PastTurn[]>([])
   const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [isForeign, setForeign] = useState(false)
   const rev = workshop.contexts.get(id)?.rev ?? 0
   useEffect(() => {
     let current = true
@@ -50,7 +51,11 @@ const useTurns = (id: string): { turns: Turn[]; problem: string | undefined } =>
         setPast(turns)
         setProblem(undefined)
       },
-      (error: unknown) => current && setProblem(sentence(error)),
+      (error: unknown) => {
+        if (!current) return
+        setProblem(sentence(error))
+        setForeign(error instanceof Problem && error.status === 403)
+      },
     )
     return () => {
       current = false
@@ -58,7 +63,7 @@ const useTurns = (id: string): { turns: Turn[]; problem: string | undefined } =>
   }, [hub, id, rev])
   const offset = hub.offset()
   const turns = useMemo(() => mergedTurns(past, here, offset, ownOrigin(me)), [past, here, offset, me])
-  return { turns, problem }
+  return { turns, problem, isForeign }
 }
 
 const Context = ({ id }: { id: string }) => {
@@ -184,9 +189,9 @@ const Composer = ({ busy, onSay }: { busy: boolean; onSay: (text: string) => voi
 }
 
 export const TalkPage = ({ id }: { id: string }) => {
-  const { hub, workshop } = useJarvisContext()
+  const { hub, me, workshop } = useJarvisContext()
   useTopics(TOPICS)
-  const { turns, problem: unread } = useTurns(id)
+  const { turns, problem: unread, isForeign } = useTurns(id)
   const end = useRef<HTMLDivElement>(null)
   const busy = turns.some(({ answer, problem }) => !answer && problem === undefined)
   const pending = workshop.contexts.get(id)?.pending
@@ -214,6 +219,14 @@ export const TalkPage = ({ id }: { id: string }) => {
   useEffect(() => {
     if (newest.trim() !== '0') end.current?.scrollIntoView({ block: 'end' })
   }, [newest])
+
+  if (isForeign)
+    return (
+      <div className="talk">
+        <Note tone="warn">{unread}</Note>
+        <Conversations id={ownConversation(me.id)} />
+      </div>
+    )
 
   return (
     <div className="talk">

@@ -29,10 +29,15 @@ export const fakeTalk = ({ app, error, person, tell, ask, approval }: Options) =
       rev,
       updatedAt: new Date(now).toISOString(),
       expiresAt: new Date(now + 600_000).toISOString(),
+      owner: person(),
       ...fields,
     })
   }
   const turns = new Map<string, object[]>()
+  /** Conversations of other people, by whose they are. */
+  const foreign = new Map<string, string>()
+  /** The conversation is over: its context is cleared. */
+  const end = (conversationId: string): void => tell(`ctx/${conversationId}`, '')
   const keep = (conversationId: string, who: string, text: string, replies: object[]): void => {
     const turn = { at: new Date().toISOString(), who, text, replies }
     turns.set(conversationId, [...(turns.get(conversationId) ?? []), turn])
@@ -49,6 +54,8 @@ export const fakeTalk = ({ app, error, person, tell, ask, approval }: Options) =
   })
 
   app.get<{ Params: { id: string } }>('/api/conversations/:id', async ({ params }, reply) => {
+    if (foreign.has(params.id))
+      return error(reply, 403, 'POLICY_ERROR', `The conversation '${params.id}' belongs to somebody else.`)
     const said = turns.get(params.id)
     return said ? { turns: said } : error(reply, 404, 'NOT_FOUND', `There is no conversation '${params.id}'.`)
   })
@@ -104,5 +111,5 @@ export const fakeTalk = ({ app, error, person, tell, ask, approval }: Options) =
       routing: routing([]),
     })
   })
-  return { said, remember, keep }
+  return { said, foreign, remember, keep, end }
 }
