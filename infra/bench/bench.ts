@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { hasMosquitto } from './brokers.ts'
 import { attacks, idle, stalls } from './sections/attacks.ts'
+import { buildingSections } from './sections/building.ts'
 import { durable, fanin, fanout } from './sections/fan.ts'
 import { flows } from './sections/flows.ts'
 import { neighbours } from './sections/neighbours.ts'
@@ -41,6 +42,7 @@ const sections: Record<string, () => Promise<Section | string | (Section | strin
   stalled: () => stalls(),
   attack: () => attacks(10_000),
   journal: async () => `\n## The journal alone\n\n${journal()}`,
+  ...buildingSections,
 }
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(sections)
