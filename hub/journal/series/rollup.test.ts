@@ -240,7 +240,7 @@ test('they equal a plain computation over what the journal had, with kills, stam
       expect(kept(its.file)).toEqual(naive([...certain.values()]))
       await its.close()
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 15_000, endOnFailure: true },
+    { numRuns: 40, interruptAfterTimeLimit: 15_000, endOnFailure: true },
   )
 })
 
