@@ -1,4 +1,4 @@
-// Topics that standing announcements name: where devices say how they are, and where they are commanded, which nobody else may publish to.
+// What standing announcements take up: topics where devices say how they are, topics where they are commanded, which nobody else may publish to, and room.
 import type { Native } from '#hub/plugin'
 
 /** Topics a device reads and is commanded by. */
@@ -7,9 +7,17 @@ export interface OwnTopics {
   commands: ReadonlySet<string>
 }
 
+export interface Claim {
+  origin: string
+  topics: OwnTopics
+  payload: Buffer
+}
+
 export interface Claims {
-  add(origin: string, topics: OwnTopics): void
-  drop(origin: string, topics: OwnTopics): void
+  add(claim: Claim): void
+  drop(claim: Claim): void
+  /** Of all records of an origin. */
+  bytesOf(origin: string): number
   /** Whether a device says how it is there. */
   isRead(topic: string): boolean
   /** Whether a device is commanded there. */
@@ -25,14 +33,16 @@ export const openClaims = (native: Pick<Native, 'guard'>): Claims => {
   const reads = new Map<string, number>()
   /** How many announcements of each origin name a command topic. */
   const commands = new Map<string, Map<string, number>>()
+  const bytes = new Map<string, number>()
   let isStale = false
 
-  const tally = (counts: Map<string, number>, key: string, by: 1 | -1): void => {
+  const tally = (counts: Map<string, number>, key: string, by: number): void => {
     const n = (counts.get(key) ?? 0) + by
     if (n > 0) counts.set(key, n)
     else counts.delete(key)
   }
-  const count = (origin: string, topics: OwnTopics, by: 1 | -1): void => {
+  const count = ({ origin, topics, payload }: Claim, by: 1 | -1): void => {
+    tally(bytes, origin, by * payload.length)
     for (const topic of topics.reads) tally(reads, topic, by)
     for (const topic of topics.commands) {
       const origins = commands.get(topic) ?? new Map<string, number>()
@@ -44,8 +54,9 @@ export const openClaims = (native: Pick<Native, 'guard'>): Claims => {
   }
 
   return {
-    add: (origin, topics) => count(origin, topics, 1),
-    drop: (origin, topics) => count(origin, topics, -1),
+    add: (claim) => count(claim, 1),
+    drop: (claim) => count(claim, -1),
+    bytesOf: (origin) => bytes.get(origin) ?? 0,
     isRead: (topic) => reads.has(topic),
     isCommand: (topic) => commands.has(topic),
     commander: (topic, origin) => [...(commands.get(topic)?.keys() ?? [])].find((one) => one !== origin),

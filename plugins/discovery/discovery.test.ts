@@ -204,6 +204,24 @@ test('who announces ten thousand things in one moment leaves room for others', a
   })
 })
 
+test('the announcements of one origin have 64 MiB in all; what is taken back makes room', async () => {
+  const discovery = await at.start({ devices: 1000 })
+  const large = (id: string) => config(id, { odd: Array.from({ length: 16 }, () => 'x'.repeat(8000)) })
+  for (let i = 0; i < 540; i++) {
+    at.publish(topic(`d${i}`), large(`d${i}`), 'device:a', false)
+    if (i % 20 === 0) await turn(20)
+  }
+  await turn(500)
+  expect(discovery.size.devices).toBeGreaterThan(500)
+  expect(discovery.size.devices).toBeLessThan(540)
+  expect(at.errors.map(({ message }) => message)).toEqual([expect.stringContaining('more than 67108864 bytes in all')])
+  at.publish(topic('d0'), '', 'device:a', false)
+  at.publish(topic('d539'), large('d539'), 'device:a', false)
+  at.publish(topic('other'), large('other'), 'device:b', false)
+  await turn(500)
+  expect([...at.owners.keys()]).toEqual(expect.arrayContaining(['d539', 'other']))
+})
+
 test('what a Tasmota measures is its own word, whoever else writes on that topic', async () => {
   await at.start()
   const mac = 'A1B2C3D4E5F6'

@@ -61,6 +61,7 @@ const NOTHING = Buffer.alloc(0)
 const MAX_DEVICES = 5000
 const MAX_PASSED = 100
 const MAX_BYTES = 131_072
+const MAX_BYTES_OF_ONE = 67_108_864
 const TICK_MS = 100
 const SWEEP_MS = 60_000
 
@@ -101,7 +102,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
   })
 
   const remove = (entry: Entry): void => {
-    claims.drop(entry.origin, entry.topics)
+    claims.drop(entry)
     entries.delete(entry.topic)
     entry.device.entries.delete(entry.topic)
     identities.record(entry.device.identity, entry.topic, NOTHING)
@@ -118,13 +119,19 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     return readAnnouncement(payload, single, { bytes: MAX_BYTES, components: most.components })
   }
 
-  /** The topics an announcement names, apart from what its earlier version named. Throws Refused. */
-  const ownTopics = (origin: string, entities: readonly Entity[], old: Entry | undefined): OwnTopics => {
-    if (old !== undefined) claims.drop(origin, old.topics)
+  /** The topics an announcement names, apart from what its earlier version named. Throws Refused, also when there is no room for it. */
+  const ownTopics = (
+    { origin, payload }: NativeMessage,
+    entities: readonly Entity[],
+    old: Entry | undefined,
+  ): OwnTopics => {
+    if (old !== undefined) claims.drop(old)
     try {
+      if (claims.bytesOf(origin) + payload.length > MAX_BYTES_OF_ONE)
+        throw new Refused(`its announcements have more than ${MAX_BYTES_OF_ONE} bytes in all`, 'AnnouncementTooLarge')
       return assertOwn(origin, entities, { native, hub, prefix, claims })
     } finally {
-      if (old !== undefined) claims.add(origin, old.topics)
+      if (old !== undefined) claims.add(old)
     }
   }
 
@@ -153,7 +160,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
       component: componentOf({ key, platform, fields }),
       fields,
     }))
-    const topics = ownTopics(origin, entities, old)
+    const topics = ownTopics(said, entities, old)
     const there = known === undefined ? undefined : fleet.of(known)
     const others = [...(there?.entries.values() ?? [])].filter((entry) => entry.topic !== topic)
     const total = others.reduce((sum, entry) => sum + entry.entities.length, entities.length)
@@ -182,9 +189,9 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     }
     device.identity = identity
     if (old !== undefined && old.device !== device) remove(old)
-    if (old !== undefined && old.device === device) claims.drop(origin, old.topics)
+    if (old !== undefined && old.device === device) claims.drop(old)
     const entry: Entry = { topic, origin, payload, device, announcement, entities, topics }
-    claims.add(origin, topics)
+    claims.add(entry)
     identities.record(identity, topic, payload)
     entries.set(topic, entry)
     device.entries.set(topic, entry)
@@ -278,7 +285,7 @@ export const openDiscovery = async (parts: DiscoveryParts): Promise<Discovery> =
     for (const device of fleet.due(now())) {
       // A person took the device out of the registry: it comes back when it announces itself again.
       for (const entry of device.entries.values()) {
-        claims.drop(entry.origin, entry.topics)
+        claims.drop(entry)
         entries.delete(entry.topic)
       }
       fleet.close(device, 'the device was forgotten')
