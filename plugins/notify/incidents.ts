@@ -53,6 +53,11 @@ export const ofError = ({ payload }: Pick<Heard<'errors/{severity}/{source}'>, '
   }
 }
 
+/** `person:ada` → `ada`; others keep their kind. */
+const nameOf = (origin: string): string => origin.replace(/^person:/, '')
+
+const sentenceOf = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+
 /** `13:56`, by the clock of the hub. */
 const timeOf = (instant: string): string => {
   const at = new Date(instant)
@@ -69,7 +74,7 @@ export const ofApproval = ({ payload }: Pick<Heard<'approvals/{approval}'>, 'pay
     severity: hazard === 'high' ? 'critical' : 'warning',
     title: clean(`Approval needed: ${payload.intent} of ${payload.device}`, 120),
     text: clean(
-      `${effect} Asked by ${requestedBy.replace(/^person:/, '')}. ${given.length} of ${needed} have said yes. What nobody answers by ${timeOf(expiresAt)} is refused.`,
+      `${effect} Asked by ${nameOf(requestedBy)}. ${given.length} of ${needed} have said yes. What nobody answers by ${timeOf(expiresAt)} is refused.`,
       1000,
     ),
     link: `/approvals?id=${encodeURIComponent(id)}`.slice(0, 300),
@@ -111,8 +116,8 @@ export const ofSafety = ({
       key: `stop:${params.event}`.slice(0, 200),
       source: 'stop',
       severity: 'critical',
-      title: clean(`Everything was stopped by ${payload.by}`, 120),
-      text: clean(`${text('reason') || 'No reason was given.'} Sent to ${text('devices')} devices.`, 1000),
+      title: clean(`Everything was stopped by ${nameOf(payload.by)}`, 120),
+      text: clean(`${sentenceOf(text('reason') || 'No reason was given')} Sent to ${text('devices')} devices.`, 1000),
       link: '/now',
     }
   const silent = payload['unconfirmed']

@@ -75,6 +75,7 @@ describe.skipIf(!present)(titleOf('two people and a welder'), { timeout: 60_000 
     const ada = await browserOf('ada', link)
     await said(ada, /You asked for this yourself, so you cannot say yes to it/).waitFor()
     await said(ada, /^ada came into Workshop/).waitFor()
+    await ada.locator('.request').getByText('Waits for approval').waitFor()
     expect(await holdButton(ada).count()).toBe(0)
     const otto = await browserOf('otto', link)
     await said(otto, /Your role may look, but not approve/).waitFor()

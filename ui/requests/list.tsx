@@ -1,6 +1,8 @@
 // Requests and their fate, each with its way from asking to outcome.
 import { useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
+import { approvalPath } from '../approvals/path.ts'
+import { useHubNow } from '../approvals/use-approvals.ts'
 import { Ago, Clock } from '../design/age.tsx'
 import { Badge } from '../design/badge.tsx'
 import { Icon } from '../design/icon.tsx'
@@ -11,7 +13,9 @@ import { useJarvisContext } from '../live/jarvis.tsx'
 import { useNow } from '../live/now.ts'
 import { isClosed, statusWords, timeline, took, type RequestView } from '../live/request.ts'
 import { originWords } from '../messages/origin.ts'
+import { To } from '../pages/to.tsx'
 import { requestTone } from './tone.ts'
+import { approvalOf, shownStatus } from './waiting.ts'
 
 const WITHOUT_TIME = { done: '', now: 'waiting', bad: '', skipped: 'not reached' } as const
 
@@ -29,7 +33,10 @@ const Timeline = ({ request }: { request: RequestView }) => (
 
 /** One request: its outcome in one line, its way underneath when opened. */
 export const RequestRow = ({ request, name }: { request: RequestView; name: string }) => {
+  const { workshop } = useJarvisContext()
   const [isOpen, setOpen] = useState(false)
+  const approval = approvalOf(workshop, request.id, useHubNow())
+  const status = shownStatus(request.status, approval)
   const ms = took(request)
   const payload = Object.keys(request.payload).length > 0 ? JSON.stringify(request.payload) : ''
   return (
@@ -49,11 +56,16 @@ export const RequestRow = ({ request, name }: { request: RequestView; name: stri
             <span className="small reason">{request.reason}</span>
           )}
         </span>
-        <Badge tone={requestTone(request.status)}>{statusWords(request.status)}</Badge>
+        <Badge tone={requestTone(status)}>{statusWords(status)}</Badge>
       </AriaButton>
       {isOpen && (
         <div className="line-body">
           <Timeline request={request} />
+          {approval && (
+            <To path={approvalPath(approval.id)} className="approval-more small">
+              Open the approval
+            </To>
+          )}
           {payload !== '' && <pre className="small soft">{payload}</pre>}
           <p className="small soft mono">{request.id}</p>
         </div>

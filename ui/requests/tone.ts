@@ -4,6 +4,7 @@ import { isClosed } from '../live/request.ts'
 
 export const requestTone = (status: string): Tone => {
   if (status === 'done') return 'good'
+  if (status === 'awaiting_confirmation') return 'warn'
   if (!isClosed(status)) return 'idle'
   return status === 'duplicate' || status === 'expired' ? 'warn' : 'bad'
 }

@@ -5,6 +5,7 @@ import { Clock } from '../design/age.tsx'
 import { Badge } from '../design/badge.tsx'
 import { Icon } from '../design/icon.tsx'
 import { Note } from '../design/parts.tsx'
+import { useHubNow } from '../approvals/use-approvals.ts'
 import { intentLabel } from '../devices/intent.ts'
 import { devicePath } from '../devices/path.ts'
 import { words } from '../devices/value.ts'
@@ -12,13 +13,15 @@ import { statusWords } from '../live/request.ts'
 import { originWords } from '../messages/origin.ts'
 import { To } from '../pages/to.tsx'
 import { requestTone } from '../requests/tone.ts'
+import { approvalOf, shownStatus } from '../requests/waiting.ts'
 import type { Turn } from './conversation.ts'
 import { Pending } from './pending.tsx'
 
 const Command = ({ command, told }: { command: Done; told: string }) => {
   const { workshop } = useJarvisContext()
   const request = workshop.requests.get(command.commandId)
-  const status = request?.status ?? command.status
+  const approval = approvalOf(workshop, command.commandId, useHubNow())
+  const status = shownStatus(request?.status ?? command.status, approval)
   const reason = request?.reason ?? command.reason
   return (
     <li className="talk-command">
