@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Observable } from 'rxjs'
 import { z } from 'zod'
 import { type Capabilities, type Device, type Log, reasonOf } from '#hub/plugin'
-import { type Form, formFor, type Kind, type Kinds, learn, nodeOf, type Place, recordsOf } from './records.ts'
+import { type Form, type Kind, type Kinds, learn, nodeOf, type Place, recordsOf } from './records.ts'
 import type { Settings } from './settings.ts'
 
 export interface AnnounceOptions {
@@ -14,8 +14,8 @@ export interface AnnounceOptions {
   devices: Pick<Capabilities['devices'], 'list'>
   memory: Pick<Capabilities['memory'], 'get' | 'set'>
   native: Pick<Capabilities['native'], 'hear' | 'fact'>
-  /** Version of Home Assistant; undefined while it is not known. */
-  version: () => string | undefined
+  /** The form that suits the servers by their versions; undefined while these are not known. */
+  suits: () => Form | undefined
   now: () => number
   log: Log
   odd: (type: string, what: string) => void
@@ -23,6 +23,8 @@ export interface AnnounceOptions {
   lookMs?: number
   jitterMs?: number
   againMs?: number
+  patienceMs?: number
+  movingMs?: number
 }
 
 const LOOK_MS = 2000
@@ -30,31 +32,56 @@ const LOOK_MS = 2000
 const JITTER_MS = 2000
 /** Births closer together than this are one. */
 const AGAIN_MS = 30_000
+/** How long a server that is asked for the first time may take to tell its version. */
+const PATIENCE_MS = 30_000
 /** Records said in one turn. */
 const MOST_A_TURN = 100
+/** Says that a record comes back in the other form: Home Assistant then keeps what people set for its entities. Known since 2024.11. */
+const MOVING = JSON.stringify({ migrate_discovery: true })
+/** It stays so long, because Home Assistant connects again only ten seconds after a broken line. */
+const MOVING_MS = 20_000
 
-const Kept = z.looseObject({ hub: z.string().regex(/^[0-9a-f]{8}$/) })
+const Kept = z.looseObject({
+  /** The name of this hub in the records, made once. */
+  hub: z.string().regex(/^[0-9a-f]{8}$/),
+  /** The form that suited last. */
+  form: z.enum(['single', 'device']).optional(),
+})
 
-/** The name of this hub in the records, made once. */
-const hubName = async (memory: AnnounceOptions['memory']): Promise<string> => {
+const readKept = async (memory: AnnounceOptions['memory']): Promise<z.output<typeof Kept>> => {
   const kept = await memory.get('hub', Kept)
-  if (kept !== undefined) return kept.hub
-  const hub = randomBytes(4).toString('hex')
-  await memory.set('hub', { hub })
-  return hub
+  if (kept !== undefined) return kept
+  const made = { hub: randomBytes(4).toString('hex') }
+  await memory.set('hub', made)
+  return made
+}
+
+/** The device of a record and its form: `<discovery>/device/<node>/config` or `<discovery>/<platform>/<node>/<key>/config`. */
+const partsOf = (topic: string): { node: string; form: Form } => {
+  const levels = topic.split('/')
+  return { node: levels[2] ?? '', form: levels.length === 4 ? 'device' : 'single' }
 }
 
 /** Runs until unsubscribed; emits nothing. The records stay: they are retained, and the broker's end is their unavailability. */
 export const announce = (options: AnnounceOptions): Observable<never> =>
   new Observable((out) => {
     const { settings, self, devices, memory, native, now, log, odd } = options
-    const { lookMs = LOOK_MS, jitterMs = JITTER_MS, againMs = AGAIN_MS } = options
+    const {
+      lookMs = LOOK_MS,
+      jitterMs = JITTER_MS,
+      againMs = AGAIN_MS,
+      patienceMs = PATIENCE_MS,
+      movingMs = MOVING_MS,
+    } = options
+    const patientUntil = now() + patienceMs
     const kinds = new Map<string, Kinds>()
     /** What stands on the broker under our names, as far as we know: empty for what somebody else wrote there. */
     const standing = new Map<string, string>()
     const queue = new Map<string, string>()
+    const movingSince = new Map<string, number>()
     const ends: (() => void)[] = []
     let place: Place | undefined
+    let lastForm: Form | undefined
     let turning: NodeJS.Timeout | undefined
     let birth: NodeJS.Timeout | undefined
     let saidAgainAt = -Infinity
@@ -87,9 +114,21 @@ export const announce = (options: AnnounceOptions): Observable<never> =>
       turning ??= setTimeout(turn, 0)
     }
 
+    /** A form is not changed for a server that is away: that would take everything back and announce it anew. */
+    const formNow = (hub: string): Form | undefined => {
+      if (settings.form !== 'auto') return settings.form
+      const suits = options.suits()
+      if (suits === undefined) return lastForm ?? (now() < patientUntil ? undefined : 'single')
+      if (suits !== lastForm) {
+        lastForm = suits
+        memory.set('hub', { hub, form: suits }).catch((error: unknown) => odd('FormNotKept', reasonOf(error)))
+      }
+      return suits
+    }
+
     const look = (isAgain = false): void => {
-      if (place === undefined) return
-      const form: Form = settings.form === 'auto' ? formFor(options.version()) : settings.form
+      const form = place === undefined ? undefined : formNow(place.hub)
+      if (place === undefined || form === undefined) return
       const wanted = new Map<string, string>()
       const there = new Set<string>()
       for (const device of devices.list()) {
@@ -101,8 +140,22 @@ export const announce = (options: AnnounceOptions): Observable<never> =>
         for (const [topic, record] of recordsOf(device, known, form, place)) wanted.set(topic, record)
       }
       for (const id of kinds.keys()) if (!there.has(id)) kinds.delete(id)
-      for (const topic of standing.keys()) if (!wanted.has(topic)) say(topic, '')
-      for (const [topic, record] of wanted) if (isAgain || standing.get(topic) !== record) say(topic, record)
+      const nodes = new Set([...wanted.keys()].map((topic) => partsOf(topic).node))
+      let hasMoved = false
+      for (const [topic, record] of standing) {
+        if (wanted.has(topic)) continue
+        const { node, form: before } = partsOf(topic)
+        if (before === form || !nodes.has(node)) say(topic, '')
+        else if (record !== MOVING) say(topic, MOVING)
+        else if (now() - (movingSince.get(topic) ?? now()) >= movingMs) {
+          say(topic, '')
+          hasMoved = true
+        } else if (!movingSince.has(topic)) movingSince.set(topic, now())
+      }
+      for (const topic of movingSince.keys()) if (standing.get(topic) !== MOVING) movingSince.delete(topic)
+      // Who heard the new record before the word that the old one moves has ignored it.
+      for (const [topic, record] of wanted)
+        if (isAgain || hasMoved || standing.get(topic) !== record) say(topic, record)
     }
 
     const born = (): void => {
@@ -117,8 +170,9 @@ export const announce = (options: AnnounceOptions): Observable<never> =>
     }
 
     const begin = async (): Promise<void> => {
-      const hub = await hubName(memory)
+      const { hub, form } = await readKept(memory)
       if (closed) return
+      lastForm = form
       place = { hub, prefix: options.prefix, discovery: settings.topic }
       const ours = `/${nodeOf(place, '')}`
       for (const filter of [`${settings.topic}/+/+/config`, `${settings.topic}/+/+/+/config`]) {

@@ -3,7 +3,7 @@ import { type Log, type Payload as PayloadOf, reasonOf, Recoverable } from '#hub
 import type { Session } from './link.ts'
 import { type Mirrored, type Target, targetsOf } from './mirror.ts'
 import type { EntityState, States } from './states.ts'
-import { Called } from './wire.ts'
+import { CallAnswer } from './wire.ts'
 
 export type Command = PayloadOf<'devices/{device}/cmd'>
 export type Ack = PayloadOf<'devices/{device}/ack'>
@@ -32,8 +32,6 @@ export interface Calls {
   changed(ids: readonly string[]): void
   /** The line is gone: what waits fails. */
   lost(reason: string): void
-  /** The command a context of Home Assistant belongs to, of the last thousand. */
-  commandOf(context: string): string | undefined
 }
 
 /** Motors of doors, blinds and locks. */
@@ -43,16 +41,26 @@ const MOST_OPEN = 64
 const REMEMBERED = 1000
 const MOST_REASON = 500
 
+/** Event on Home Assistant's bus: `{ id, context, device, intent }` of a command that became a service call. */
+const COMMAND_EVENT = 'millrace_command'
+
+interface Called {
+  targets: readonly Target[]
+  payload: Readonly<Record<string, unknown>>
+  /** Empty when the answer named none. */
+  context: string
+}
+
 interface Waiting {
   ids: ReadonlySet<string>
   look: () => void
   lose: (reason: string) => void
 }
 
-const remember = <K, V>(map: Map<K, V>, key: K, value: V): void => {
-  map.set(key, value)
-  const [oldest] = map.keys()
-  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest)
+const remember = (ids: Set<string>, id: string): void => {
+  ids.add(id)
+  const [oldest] = ids
+  if (ids.size > REMEMBERED && oldest !== undefined) ids.delete(oldest)
 }
 
 const clip = (text: string): string =>
@@ -87,19 +95,19 @@ const planned = (command: Command, mirrored: Mirrored | undefined, states: State
 }
 
 export const openCalls = ({ name, now, deadlineMs, ack, log }: CallsOptions): Calls => {
-  const taken = new Map<string, true>()
-  const commands = new Map<string, string>()
+  const taken = new Set<string>()
   const waiting = new Set<Waiting>()
   let open = 0
 
-  /** Resolves when the effect is seen; rejects at the deadline or when the line goes. */
-  const effect = (
-    targets: readonly Target[],
-    payload: object,
-    states: States,
-    session: Session,
-    ms: number,
-  ): Promise<void> =>
+  /** A service call carries no foreign id, an event does: so both ids stand on Home Assistant's own bus. */
+  const tellThere = (session: Session, event_data: Record<string, string>): void => {
+    session
+      .ask({ type: 'fire_event', event_type: COMMAND_EVENT, event_data })
+      .catch((error: unknown) => log.warn('command-not-told', { command: event_data['id'], error: reasonOf(error) }))
+  }
+
+  /** Resolves when the effect is seen; rejects when it failed for good, at the deadline, and when the line goes. */
+  const effect = ({ targets, payload, context }: Called, { states, session }: Ground, ms: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         clearTimeout(timer)
@@ -109,12 +117,23 @@ export const openCalls = ({ name, now, deadlineMs, ack, log }: CallsOptions): Ca
       const isSeen = (): boolean =>
         targets.every(({ member, entity, verb }) => {
           const current = states.get(member.id)
-          return current !== undefined && verb.seen(current, entity, { ...payload })
+          return current !== undefined && verb.seen(current, entity, payload)
         })
+      /** Somebody who tried and could not says so: there is nothing more to wait for. */
+      const stuck = (): string | undefined => {
+        for (const { member, entity, verb } of targets) {
+          const current = states.get(member.id)
+          const isNew = current !== undefined && (current.state !== entity.state || current.context === context)
+          if (isNew && verb.stuck.includes(current.state)) return shown(current, member.id)
+        }
+        return undefined
+      }
       const entry: Waiting = {
         ids: new Set(targets.map(({ member }) => member.id)),
         look: () => {
-          if (isSeen()) end(resolve)
+          if (isSeen()) return end(resolve)
+          const failure = stuck()
+          if (failure !== undefined) end(() => reject(new Recoverable('EXECUTION_ERROR', `${name} tried: ${failure}.`)))
         },
         lose: (reason) =>
           end(() => reject(new Recoverable('UNAVAILABLE', `${name} went away before the effect was seen: ${reason}`))),
@@ -153,11 +172,12 @@ export const openCalls = ({ name, now, deadlineMs, ack, log }: CallsOptions): Ca
       },
       limitMs,
     )
-    const called = Called.safeParse(answer)
+    const called = CallAnswer.safeParse(answer)
     const context = called.success ? called.data.context.id : ''
-    if (context !== '') remember(commands, context, command.id)
     log.info('service-called', { command: command.id, context, service: `${domain}.${service}`, entities, device })
-    await effect(targets, payload, states, session, Math.max(1, limitMs - (performance.now() - began)))
+    tellThere(session, { id: command.id, context, device, intent: command.intent })
+    const left = Math.max(1, limitMs - (performance.now() - began))
+    await effect({ targets, payload, context }, { states, session }, left)
     const ours = targets.every(({ member }) => context !== '' && states.get(member.id)?.context === context)
     const seen = targets.map(({ member }) => shown(states.get(member.id), member.id)).join(', ')
     return `${seen} (${domain}.${service}, context ${context || 'unknown'}${ours ? '' : '; it was so already or by another’s change'})`
@@ -168,7 +188,7 @@ export const openCalls = ({ name, now, deadlineMs, ack, log }: CallsOptions): Ca
       const say = (status: Ack['status'], more: Partial<Ack> = {}): void =>
         ack(device, { id: command.id, status, ...more })
       if (taken.has(command.id)) return
-      remember(taken, command.id, true)
+      remember(taken, command.id)
       const fail = (error: unknown): void => say('failed', { reason: clip(reasonOf(error)) })
       if (Date.parse(command.expiresAt) <= now()) return fail('it came after it had expired')
       if (ground === undefined || ground.session.signal.aborted) return fail(`${name} cannot be reached`)
@@ -196,6 +216,5 @@ export const openCalls = ({ name, now, deadlineMs, ack, log }: CallsOptions): Ca
     lost(reason) {
       for (const entry of [...waiting]) entry.lose(reason)
     },
-    commandOf: (context) => commands.get(context),
   }
 }

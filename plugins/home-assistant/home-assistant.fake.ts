@@ -26,6 +26,8 @@ export interface FakeHome {
   url: string
   token: string
   calls: Call[]
+  /** Events that were put on its bus. */
+  events: { type: string; data: Record<string, unknown> }[]
   /** Connections that were authenticated since the start. */
   logins(): number
   /** Tries with a wrong token. */
@@ -60,6 +62,7 @@ const CallService = z.looseObject({
   service_data: z.record(z.string(), z.unknown()).default({}),
   target: z.looseObject({ entity_id: z.array(z.string()).default([]) }).default({ entity_id: [] }),
 })
+const FireEvent = z.looseObject({ event_type: z.string(), event_data: z.record(z.string(), z.unknown()).default({}) })
 const LATE_MS = 60
 
 interface Line {
@@ -92,7 +95,7 @@ const after = (service: string, before: FakeEntity, data: Record<string, unknown
     case 'close_cover':
       return { state: 'closed', attributes: { ...attributes, current_position: 0 } }
     case 'lock':
-      return { state: 'locked', attributes }
+      return { state: attributes['stiff'] === true ? 'jammed' : 'locked', attributes }
     case 'unlock':
       return { state: 'unlocked', attributes }
     case 'press':
@@ -116,6 +119,7 @@ export const fakeHome = async (
   for (const [id, entity] of Object.entries(entities)) states.set(id, { ...entity, context: 'start' })
   const lines = new Set<Line>()
   const calls: Call[] = []
+  const events: FakeHome['events'] = []
   const timers = new Set<NodeJS.Timeout>()
   let manner: Manner = 'obey'
   let phase = 'RUNNING'
@@ -203,7 +207,11 @@ export const fakeHome = async (
       ])
       say(line, { id, type: 'event', event: { a: Object.fromEntries(all) as unknown } })
     } else if (type === 'call_service') serve(line, id, whole)
-    else say(line, { id, type: 'result', success: false, error: { code: 'unknown_command', message: type } })
+    else if (type === 'fire_event') {
+      const { event_type, event_data } = FireEvent.parse(whole)
+      events.push({ type: event_type, data: event_data })
+      result(null)
+    } else say(line, { id, type: 'result', success: false, error: { code: 'unknown_command', message: type } })
   }
 
   const welcome = (socket: WebSocket): void => {
@@ -257,6 +265,7 @@ export const fakeHome = async (
     url: `http://127.0.0.1:${port}`,
     token,
     calls,
+    events,
     logins: () => logins,
     refused: () => refused,
     set: (id, state, attributes) => set(id, state, attributes, randomBytes(13).toString('hex')),

@@ -1,7 +1,7 @@
 // A real Home Assistant for the tests of this plugin: installed with pip, set up without a browser, in a folder of its own.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,14 @@ export const versionOf = (hass: string): string | undefined => {
   return status === 0 ? stdout.trim() : undefined
 }
 
+export interface Watch {
+  /** Calls of services. */
+  calls: { domain: string; service: string; context: string }[]
+  /** What the hub told about its commands. */
+  told: Record<string, unknown>[]
+  end(): void
+}
+
 export interface RealHome {
   url: string
   /** A long-lived access token of an administrator. */
@@ -32,19 +40,25 @@ export interface RealHome {
   state(id: string): Promise<{ state: string; attributes: Record<string, unknown> } | undefined>
   /** Ids of all entities. */
   ids(): Promise<string[]>
-  /** Calls of services as Home Assistant's bus told them since the start of watching. */
-  watch(): Promise<{ calls: { domain: string; service: string; context: string }[]; end(): void }>
+  /** One question over its WebSocket as the administrator. */
+  ask(message: { type: string; [field: string]: unknown }): Promise<unknown>
+  /** What its bus tells from now on. */
+  watch(): Promise<Watch>
   /** Connects it to a broker by its own configuration flow. */
   connectMqtt(broker: { port: number; clientId: string; username: string; password: string }): Promise<void>
+  /** Changes what it keeps about that broker, such as `protocol`; call it between `stop` and `start`. */
+  editMqtt(data: Record<string, unknown>): Promise<void>
   /** What it wrote to its log. */
   said(): string
   stop(): Promise<void>
+  /** Ends it without a word. */
+  kill(): Promise<void>
   start(): Promise<void>
   close(): Promise<void>
 }
 
 const START_MS = 90_000
-const STOP_MS = 20_000
+const STOP_MS = 45_000
 const ASK_MS = 15_000
 
 const freePort = (): Promise<number> =>
@@ -65,6 +79,32 @@ const CallEvent = z.looseObject({
   data: z.looseObject({ domain: z.string(), service: z.string() }),
   context: z.looseObject({ id: z.string() }),
 })
+const ToldEvent = z.looseObject({ data: z.record(z.string(), z.unknown()) })
+const ConfigEntries = z.looseObject({
+  data: z.looseObject({
+    entries: z.array(z.looseObject({ domain: z.string(), data: z.record(z.string(), z.unknown()) })),
+  }),
+})
+
+/** Beside the demo: what fails, what takes its time, and a scene. */
+const FURNITURE = `
+light:
+  - platform: template
+    lights:
+      broken_lamp:
+        friendly_name: Broken lamp
+        value_template: '{{ false }}'
+        turn_on: { service: nowhere.at_all }
+        turn_off: { service: nowhere.at_all }
+      slow_lamp:
+        friendly_name: Slow lamp
+        value_template: '{{ false }}'
+        turn_on: { delay: 30 }
+        turn_off: { delay: 30 }
+scene:
+  - name: Print runs
+    entities: { light.bed_light: { state: 'on', brightness: 51 } }
+`
 
 /** Installs nothing: `hass` is the program. The first start takes about ten seconds. */
 export const realHome = async (hass: string): Promise<RealHome> => {
@@ -80,7 +120,7 @@ export const realHome = async (hass: string): Promise<RealHome> => {
       `http: { server_host: 127.0.0.1, server_port: ${port} }`,
       ...['api', 'websocket_api', 'config', 'auth', 'demo'].map((name) => `${name}:`),
       'logger: { default: warning }',
-    ].join('\n'),
+    ].join('\n') + FURNITURE,
   )
   let child: ChildProcess | undefined
   let said = ''
@@ -119,16 +159,17 @@ export const realHome = async (hass: string): Promise<RealHome> => {
     }
   }
 
-  const stop = async (): Promise<void> => {
-    const stopping = child
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    const ending = child
     child = undefined
-    if (stopping === undefined || stopping.exitCode !== null) return
-    const ended = new Promise<void>((resolve) => stopping.once('exit', () => resolve()))
-    stopping.kill('SIGTERM')
-    const late = setTimeout(() => stopping.kill('SIGKILL'), STOP_MS)
+    if (ending === undefined || ending.exitCode !== null) return
+    const ended = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
+    ending.kill(signal)
+    const late = setTimeout(() => ending.kill('SIGKILL'), STOP_MS)
     await ended
     clearTimeout(late)
   }
+  const stop = (): Promise<void> => end('SIGTERM')
 
   /** A line to its WebSocket with one question or subscription. */
   const socket = async (bearer: string, message: object, take: (event: unknown) => void) => {
@@ -187,13 +228,24 @@ export const realHome = async (hass: string): Promise<RealHome> => {
     rest,
     state: async (id) => (await states()).find(({ entity_id }) => entity_id === id),
     ids: async () => (await states()).map(({ entity_id }) => entity_id),
+    ask: async (message) => {
+      const { result, end: hangUp } = await socket(token, message, () => {})
+      hangUp()
+      return result
+    },
     watch: async () => {
-      const calls: { domain: string; service: string; context: string }[] = []
-      const { end } = await socket(token, { type: 'subscribe_events', event_type: 'call_service' }, (event) => {
-        const { data, context } = CallEvent.parse(event)
-        calls.push({ domain: data.domain, service: data.service, context: context.id })
-      })
-      return { calls, end }
+      const calls: Watch['calls'] = []
+      const told: Watch['told'] = []
+      const lines = await Promise.all([
+        socket(token, { type: 'subscribe_events', event_type: 'call_service' }, (event) => {
+          const { data, context } = CallEvent.parse(event)
+          calls.push({ domain: data.domain, service: data.service, context: context.id })
+        }),
+        socket(token, { type: 'subscribe_events', event_type: 'millrace_command' }, (event) => {
+          told.push(ToldEvent.parse(event).data)
+        }),
+      ])
+      return { calls, told, end: () => lines.forEach((line) => line.end()) }
     },
     connectMqtt: async ({ port: brokerPort, clientId, username, password: secret }) => {
       const begun = await rest('/api/config/config_entries/flow', { handler: 'mqtt', show_advanced_options: true })
@@ -204,11 +256,18 @@ export const realHome = async (hass: string): Promise<RealHome> => {
       const last = Step.parse(await rest(path, { ...basic, client_id: clientId }))
       if (last.type !== 'create_entry') throw new Error(`Home Assistant's MQTT flow: ${JSON.stringify(last)}`)
     },
+    editMqtt: async (data) => {
+      const path = join(dir, '.storage/core.config_entries')
+      const kept = ConfigEntries.parse(JSON.parse(await readFile(path, 'utf8')))
+      for (const entry of kept.data.entries) if (entry.domain === 'mqtt') Object.assign(entry.data, data)
+      await writeFile(path, JSON.stringify(kept))
+    },
     said: () => said,
     stop,
+    kill: () => end('SIGKILL'),
     start,
     close: async () => {
-      await stop()
+      await end('SIGKILL')
       await rm(dir, { recursive: true, force: true })
     },
   }

@@ -126,6 +126,13 @@ test('a command is one service call, and done when the state shows it', async ()
     command: id,
     context: home.calls[0]?.context,
   })
+  await hub.until('told there', () => home.events.length > 0)
+  expect(home.events).toEqual([
+    {
+      type: 'millrace_command',
+      data: { id, context: home.calls[0]?.context, device: 'kitchen_ceiling', intent: 'light.turn_on' },
+    },
+  ])
   expect(hub.last('state', 'kitchen_ceiling')).toMatchObject({ on: true, level: 40 })
 })
 
@@ -171,6 +178,27 @@ test('a server that says yes and does nothing does not make it done', async () =
   const id = hub.command('kitchen_ceiling', 'light.turn_on')
   await hub.until('failed', () => hub.acks(id).at(-1)?.status === 'failed')
   expect(hub.acks(id).at(-1)?.reason).toContain('light.kitchen_ceiling is off')
+})
+
+test('a lock that jams fails at once, and one that was jammed may still lock', async () => {
+  home.set('lock.door', 'unlocked', { friendly_name: 'Door', stiff: true })
+  await up()
+  await hub.until('there', () => hub.last('online', 'door') === true)
+  const first = hub.command('door', 'lock.lock')
+  await hub.until('failed', () => hub.acks(first).at(-1)?.status === 'failed')
+  expect(hub.acks(first).at(-1)?.reason).toContain('lock.door is jammed')
+  home.set('lock.door', 'jammed', { friendly_name: 'Door', stiff: false })
+  const second = hub.command('door', 'lock.lock')
+  await hub.until('done', () => hub.acks(second).at(-1)?.status === 'done')
+})
+
+test('what cannot be done is not an intent: a roof that only tilts, a thermostat with two targets', async () => {
+  home.set('cover.roof', 'open', { friendly_name: 'Roof', supported_features: 240 })
+  home.set('climate.hall', 'auto', { friendly_name: 'Hall', supported_features: 2, hvac_modes: ['auto', 'off'] })
+  await up()
+  await hub.until('there', () => hub.last('online', 'hall') === true && hub.last('online', 'roof') === true)
+  expect(Object.keys(hub.last('about', 'roof')?.intents ?? {})).toEqual([])
+  expect(Object.keys(hub.last('about', 'hall')?.intents ?? {})).toEqual(['climate.set_mode'])
 })
 
 test('a refusal is passed on, and no answer is a failure', async () => {
@@ -226,7 +254,9 @@ test('what is excluded, hidden, disabled or over MQTT is not mirrored', async ()
   home.entities.push(
     { entity_id: 'switch.hidden', platform: 'x', hidden_by: 'user' },
     { entity_id: 'switch.z2m', platform: 'mqtt' },
+    { entity_id: 'switch.sonoff', platform: 'tasmota' },
   )
+  home.set('switch.sonoff', 'on')
   home.set('switch.hidden', 'on')
   home.set('switch.z2m', 'on')
   home.set('switch.plain', 'on')
@@ -235,8 +265,9 @@ test('what is excluded, hidden, disabled or over MQTT is not mirrored', async ()
     'plain',
     () => hub.last('about', 'switch_plain') !== undefined && hub.last('state', 'fan') !== undefined,
   )
-  expect(hub.last('about', 'hidden')).toBeUndefined()
-  expect(hub.last('about', 'z2m')).toBeUndefined()
+  expect(hub.last('about', 'switch_hidden')).toBeUndefined()
+  expect(hub.last('about', 'switch_z2m')).toBeUndefined()
+  expect(hub.last('about', 'switch_sonoff')).toBeUndefined()
   expect(hub.last('about', 'kitchen_ceiling')).toBeUndefined()
   expect(hub.last('state', 'fan')).toEqual({ on: false })
 })

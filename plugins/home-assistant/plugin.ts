@@ -3,6 +3,7 @@ import { defer, merge } from 'rxjs'
 import { definePlugin } from '#hub/plugin'
 import { announce } from './announce.ts'
 import { home } from './home.ts'
+import { formFor } from './records.ts'
 import { Settings } from './settings.ts'
 import { troubles } from './troubles.ts'
 
@@ -22,7 +23,7 @@ export default definePlugin({
   },
   start: ({ config, use: { peers, devices, native, memory }, from, prefix, now, log, health, report }) =>
     defer(() => {
-      let version: string | undefined
+      const versions = new Map<string, string>()
       const { tell, odd } = troubles({ servers: peers.names(), health, report, now })
       const homes = peers.names().map((name) =>
         home({
@@ -34,9 +35,7 @@ export default definePlugin({
           now,
           log,
           tell: (trouble) => tell(name, trouble),
-          version: (told) => {
-            version = told
-          },
+          version: (told) => void versions.set(name, told),
           odd,
         }),
       )
@@ -48,7 +47,7 @@ export default definePlugin({
         devices,
         memory,
         native,
-        version: () => version,
+        suits: () => (versions.size < peers.names().length ? undefined : formFor([...versions.values()])),
       }
       return merge(...homes, ...(on ? [announce({ ...exported, now, log, odd })] : []))
     }),

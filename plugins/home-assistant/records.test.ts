@@ -131,14 +131,8 @@ test('a field that is not known for a while changes no record', () => {
 })
 
 test('the form is chosen by version, and is the one all understand while none is known', () => {
-  expect([undefined, '2024.3.3', '2024.10.4', '2024.11.0', '2025.1.0b2', 'junk'].map(formFor)).toEqual([
-    'single',
-    'single',
-    'single',
-    'device',
-    'device',
-    'single',
-  ])
+  const versions = [[], ['2024.3.3'], ['2024.10.4'], ['2024.11.0'], ['2025.1.0b2'], ['junk'], ['2025.4.4', '2024.3.3']]
+  expect(versions.map(formFor)).toEqual(['single', 'single', 'single', 'device', 'device', 'single', 'single'])
 })
 
 test('a device that tells and does nothing has no record', () => {

@@ -66,7 +66,7 @@ const value = (field: string): string => `value_json.get('${field}')`
 const jsonOf = (intent: string): string => JSON.stringify({ intent })
 /** A request whose payload Home Assistant renders. Its id makes a repeated delivery the same request. */
 const asking = (intent: string, payload: string): string =>
-  `{"id":"ha-{{ now().timestamp() }}-{{ range(1000000) | random }}","intent":"${intent}","payload":{${payload}}}`
+  `{"id":"ha-{{ now().timestamp() }}-{{ range(100000) | random }}","intent":"${intent}","payload":{${payload}}}`
 
 interface Shape {
   required: readonly string[]
@@ -214,7 +214,7 @@ const buttons = ({ device, topics, usedIntents, has, add }: Builder): void => {
     add('button', `i_${intent.replace('.', '_')}`, {
       name: spoken(intent),
       command_topic: topics.request,
-      command_template: `{"id":"ha-{{ now().timestamp() }}-{{ range(1000000) | random }}","intent":"${intent}"}`,
+      command_template: `{"id":"ha-{{ now().timestamp() }}-{{ range(100000) | random }}","intent":"${intent}"}`,
     })
   }
 }
@@ -265,9 +265,11 @@ export const recordsOf = (device: Device, kinds: Kinds, form: Form, place: Place
     },
     origin: { name: 'Millrace' },
   }
-  const whole = ({ key, options }: Component): Json => ({
+  const whole = ({ platform, key, options }: Component): Json => ({
     unique_id: `${node}_${key}`,
+    // The first is known until 2026.3, the second since 2025.10; what is not known is ignored.
     object_id: `${device.id}_${key.slice(2)}`,
+    default_entity_id: `${platform}.${device.id}_${key.slice(2)}`,
     qos: 1,
     availability_topic: `${place.prefix}/devices/${device.id}/online`,
     payload_available: 'true',
@@ -287,8 +289,11 @@ export const recordsOf = (device: Device, kinds: Kinds, form: Form, place: Place
   )
 }
 
-/** The form a version understands: the device form is known since 2024.11. Unknown versions get what all understand. */
-export const formFor = (version: string | undefined): Form => {
-  const [, year = '0', month = '0'] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? []
-  return Number(year) * 100 + Number(month) >= 202_411 ? 'device' : 'single'
+/** The form all these versions understand: the device form is known since 2024.11. Without any it is the one that all know. */
+export const formFor = (versions: readonly string[]): Form =>
+  versions.length > 0 && versions.every(knowsDeviceForm) ? 'device' : 'single'
+
+const knowsDeviceForm = (version: string): boolean => {
+  const [, year = '0', month = '0'] = /^(\d+)\.(\d+)/.exec(version) ?? []
+  return Number(year) * 100 + Number(month) >= 202_411
 }

@@ -51,6 +51,9 @@ export const areaOf = (
   return { id: area, name: areas.get(area) ?? area }
 }
 
+/** Integrations of Home Assistant whose devices speak MQTT. */
+const OVER_MQTT: ReadonlySet<string> = new Set(['mqtt', 'tasmota'])
+
 const isOurs = (device: DeviceEntry | undefined): boolean =>
   device?.identifiers.some((pair) => pair.some((part) => typeof part === 'string' && part.startsWith(OURS))) ?? false
 
@@ -89,7 +92,7 @@ export const wanted = (settings: Settings): ((id: string, registry: Registry) =>
     const device = registry.devices.get(entry?.device_id ?? '')
     // A device that is not listed yet may be one of ours; it is read again when Home Assistant tells of it.
     if (isOurs(device) || (typeof entry?.device_id === 'string' && device === undefined)) return false
-    if (!mirrorMqtt && entry?.platform === 'mqtt') return false
+    if (!mirrorMqtt && OVER_MQTT.has(entry?.platform ?? '')) return false
     if (typeof entry?.disabled_by === 'string' || typeof device?.disabled_by === 'string') return false
     if (!mirrorHidden && typeof entry?.hidden_by === 'string') return false
     if (!isEmpty(include) && !fits(include, id, registry)) return false

@@ -17,6 +17,8 @@ export interface Verb {
   seen(now: EntityState, before: EntityState, payload: Payload): boolean
   /** Whether it takes its time: a motor has to run. */
   slow: boolean
+  /** States that say it was tried and did not work. */
+  stuck: readonly string[]
 }
 
 const number = (payload: Payload, name: string): number | undefined => {
@@ -43,10 +45,13 @@ const verb = (
   intent: string,
   service: string,
   seen: Verb['seen'],
-  more: Partial<Pick<Verb, 'fields' | 'required' | 'data' | 'slow'>> = {},
+  more: Partial<Pick<Verb, 'fields' | 'required' | 'data' | 'slow' | 'stuck'>> = {},
 ): Verb => {
   const [domain = '', name = ''] = service.split('.')
-  return { intent, service: { domain, name }, seen, fields: {}, required: [], data: () => ({}), slow: false, ...more }
+  return {
+    ...{ intent, service: { domain, name }, seen, fields: {}, required: [], data: () => ({}), slow: false, stuck: [] },
+    ...more,
+  }
 }
 
 const is =
@@ -98,7 +103,7 @@ const light = (entity: EntityState): Verb[] => {
           const colour = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text(payload, 'colour') ?? '')
           return {
             brightness_pct: number(payload, 'level'),
-            kelvin: number(payload, 'kelvin'),
+            color_temp_kelvin: number(payload, 'kelvin'),
             rgb_color: colour === null ? undefined : colour.slice(1).map((part) => Number.parseInt(part, 16)),
           }
         },
@@ -112,13 +117,17 @@ const opening =
   (domain: string, open: string, close: string) =>
   (entity: EntityState): Verb[] => [
     // Ajar is `open` too: where it tells its position, that is believed.
-    verb(
-      `${domain}.open`,
-      `${domain}.${open}`,
-      (now) => now.state === 'open' && limit(now.attributes['current_position'], 100) >= 95,
-      { slow: true },
-    ),
-    verb(`${domain}.close`, `${domain}.${close}`, is('closed'), { slow: true }),
+    ...(has(entity, 1)
+      ? [
+          verb(
+            `${domain}.open`,
+            `${domain}.${open}`,
+            (now) => now.state === 'open' && limit(now.attributes['current_position'], 100) >= 95,
+            { slow: true },
+          ),
+        ]
+      : []),
+    ...(has(entity, 2) ? [verb(`${domain}.close`, `${domain}.${close}`, is('closed'), { slow: true })] : []),
     ...(has(entity, 8)
       ? [verb(`${domain}.stop`, `${domain}.stop_${domain}`, (now) => now.state === 'open' || now.state === 'closed')]
       : []),
@@ -139,33 +148,40 @@ const opening =
       : []),
   ]
 
+const BOLT: Pick<Verb, 'slow' | 'stuck'> = { slow: true, stuck: ['jammed'] }
 const lock = (entity: EntityState): Verb[] => [
-  verb('lock.lock', 'lock.lock', is('locked'), { slow: true }),
-  verb('lock.unlock', 'lock.unlock', is('unlocked', 'open'), { slow: true }),
+  verb('lock.lock', 'lock.lock', is('locked'), BOLT),
+  verb('lock.unlock', 'lock.unlock', is('unlocked', 'open'), BOLT),
   // The name says what it does: to release the latch is to unlock, and the gate judges it as that.
-  ...(has(entity, 1) ? [verb('lock.unlatch', 'lock.open', is('open', 'unlocked'), { slow: true })] : []),
+  ...(has(entity, 1) ? [verb('lock.unlatch', 'lock.open', is('open', 'unlocked'), BOLT)] : []),
 ]
 
-const climate = ({ attributes }: EntityState): Verb[] => {
+const climate = (entity: EntityState): Verb[] => {
+  const { attributes } = entity
   const modes = options(attributes['hvac_modes'])
   return [
-    verb(
-      'climate.set_temperature',
-      'climate.set_temperature',
-      (now, _, payload) => near(fieldsOf(now)['target'], number(payload, 'temperature'), 0.26),
-      {
-        fields: {
-          temperature: {
-            type: 'number',
-            minimum: limit(attributes['min_temp'], 5),
-            maximum: limit(attributes['max_temp'], 35),
-            description: 'In the unit Home Assistant is set to.',
-          },
-        },
-        required: ['temperature'],
-        data: (payload) => ({ temperature: number(payload, 'temperature') }),
-      },
-    ),
+    // Without 1 there is no single target: none, or a lower and an upper one.
+    ...(has(entity, 1)
+      ? [
+          verb(
+            'climate.set_temperature',
+            'climate.set_temperature',
+            (now, _, payload) => near(fieldsOf(now)['target'], number(payload, 'temperature'), 0.26),
+            {
+              fields: {
+                temperature: {
+                  type: 'number',
+                  minimum: limit(attributes['min_temp'], 5),
+                  maximum: limit(attributes['max_temp'], 35),
+                  description: 'In the unit Home Assistant is set to.',
+                },
+              },
+              required: ['temperature'],
+              data: (payload) => ({ temperature: number(payload, 'temperature') }),
+            },
+          ),
+        ]
+      : []),
     ...(modes.length === 0
       ? []
       : [

@@ -80,7 +80,7 @@ export type EntityEntry = z.output<typeof EntityEntry>
 export const HomeConfig = z.looseObject({ version: z.string().max(64), state: z.string().max(64).optional() })
 
 /** Answer to `call_service`. */
-export const Called = z.looseObject({ context: z.looseObject({ id: z.string().max(64) }) })
+export const CallAnswer = z.looseObject({ context: z.looseObject({ id: z.string().max(64) }) })
 
 /** Entries of a list that fit, and how many did not. */
 export const fitting = <T>(schema: z.ZodType<T>, list: unknown): { items: T[]; bad: number } => {
