@@ -2,7 +2,6 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { browserApp, eventually, PHONE, present, type Hub } from '../testing/browser.ts'
-import { fakeSeries } from './fake-series.ts'
 
 describe.skipIf(!present)('charts', () => {
   const app = browserApp()
@@ -28,13 +27,6 @@ describe.skipIf(!present)('charts', () => {
   }
   const open = async (hub: Hub, options: Parameters<typeof app.open>[2] = {}): Promise<Page> => {
     const page = await app.open(hub, '/devices', options)
-    await page.route('**/api/devices/*/series?*', async (route) => {
-      const url = new URL(route.request().url())
-      const device = url.pathname.split('/').at(-2) ?? ''
-      const answer = fakeSeries(hub.journal, device, Object.fromEntries(url.searchParams))
-      const error = { code: 'NOT_FOUND', message: 'Nothing of it.', details: {} }
-      await route.fulfill({ status: answer ? 200 : 404, json: answer ?? { error } })
-    })
     await page.goto(`${hub.origin}/devices/iron`)
     await page.locator('.plot canvas').waitFor()
     return page

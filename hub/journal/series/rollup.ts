@@ -59,8 +59,11 @@ export const openRollup = (tables: Tables, options: RollupOptions): Rollup | und
   let gone: Set<number>
   let erased: Set<number>
   let turned: Map<string, boolean>
+  /** The newest stamp that is written: no bucket after it can be in the tables. */
+  let writtenAt: number
 
   const forgetUnwritten = (): void => {
+    writtenAt = reached.at
     rows = new Map()
     touched = new Set()
     gone = new Set()
@@ -108,7 +111,7 @@ export const openRollup = (tables: Tables, options: RollupOptions): Rollup | und
     const key = `${span} ${index} ${series.id}`
     const before = rows.get(key)
     if (before !== undefined) return (series.open[k] = before)
-    const bucket = tables.find(span, index, series.id)
+    const bucket = index * SPANS[span] > writtenAt ? undefined : tables.find(span, index, series.id)
     if (bucket === undefined) return undefined
     const row = { span, index, series: series.id, bucket }
     rows.set(key, row)
