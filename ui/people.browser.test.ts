@@ -208,6 +208,12 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     await say('weld something')
     await page.locator('.turns').getByText('two people have to say yes.').waitFor()
     await page.locator('.pending').getByText('Start: welder').waitFor()
+    // A request that was made while another page was open.
+    const asked = { id: 'c9', intent: 'saw.enable', payload: {}, requestedBy: 'person:grace' }
+    hub.say('devices/saw/request', asked, { origin: 'person:grace' })
+    await page.getByRole('link', { name: 'Now', exact: true }).click()
+    await page.locator('[data-request="c9"]').getByText('Asked').waitFor()
+    await page.getByRole('link', { name: 'Talk', exact: true }).click()
     await say('gibberish')
     await page.locator('.turns').getByText('I did not understand that.').waitFor()
     await page.getByRole('button', { name: 'turn on the bench light', exact: true }).waitFor()

@@ -10,7 +10,7 @@ import { Icon, Mark, type IconName } from '../design/icon.tsx'
 import { Ago } from '../design/age.tsx'
 import { Note } from '../design/parts.tsx'
 import { HealthBadge } from '../health/health.tsx'
-import { useJarvisContext } from '../live/jarvis.tsx'
+import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
 import { Bell } from '../notifications/bell.tsx'
 import { StopButton } from '../stop/stop.tsx'
 import { usePath } from './route.ts'
@@ -162,6 +162,9 @@ const Account = ({ isOpen, onClose, onLogout }: { isOpen: boolean; onClose: () =
   )
 }
 
+/** Nothing of these is retained: whoever does not listen has missed it on the next page. */
+const REQUESTS = ['devices/+/request', 'devices/+/cmd', 'devices/+/ack', 'devices/+/result']
+
 interface Props {
   title: ReactNode
   aside?: ReactNode
@@ -172,6 +175,7 @@ interface Props {
 export const Shell = ({ title, aside, onLogout, children }: Props) => {
   const [isOpen, setOpen] = useState(false)
   const { me } = useJarvisContext()
+  useTopics(REQUESTS)
   const waiting = useArrivals()
   return (
     <div className="shell">
