@@ -13,9 +13,7 @@ import { type Target, targetsOf } from './targets.ts'
 import type { Understanding, World } from './understander.ts'
 import type { Family } from './verb-patterns.ts'
 import type { Known } from './vocabulary.ts'
-import { meaningOf, type Token } from './words.ts'
-
-const knownNoun = (word: string): boolean => meaningOf({ word }).atoms.join() !== word && meaningOf({ word }).plural
+import { isKnown, type Token } from './words.ts'
 
 const unknown = (matched: Understanding['matched'], considered: Understanding['considered'] = []): Read => ({
   meant: { kind: 'unknown', near: [] },
@@ -79,7 +77,7 @@ const isLost = ({ unknown: lost, devices, considered }: Target, all: readonly Kn
   const strangers = lost.filter((word) => !/\d/.test(word))
   return (
     lost.length > 0 &&
-    !(isSure && strangers.every((word) => !all.some(({ words: its }) => its.includes(word)) && !knownNoun(word)))
+    !(isSure && strangers.every((word) => !all.some(({ words: its }) => its.includes(word)) && !isKnown(word)))
   )
 }
 

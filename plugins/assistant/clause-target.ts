@@ -82,7 +82,7 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
       .flatMap((one) => saidIn({ words: one.words, taken: verbishIn(one.words), all }).said),
     fits: fittingAmount(spoken),
     isSwitching: said === 'on' || said === 'off',
-    byAbility: said !== undefined && !LIGHTS.includes(said),
+    byAbility: said === undefined || LIGHTS.includes(said) ? undefined : 'one',
   })
   const { devices } = target
   const matched: Understanding['matched'] = verb === undefined ? [] : [{ words: verb.text, as: verb.family }]

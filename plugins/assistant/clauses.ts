@@ -30,6 +30,8 @@ const isNumeric = (found: Found | undefined, part: readonly Token[]): boolean =>
       isUnit(part[place]?.word ?? ''),
   )
 
+const ARTICLES = new Set(['die', 'das', 'den', 'der', 'this', 'that', 'one'])
+
 /** Parts that say nothing without their neighbour are one with it: "nozzle 210, bed 60", "quieter please, radio to ten percent". */
 const mended = (
   parts: readonly Token[][],
@@ -37,35 +39,46 @@ const mended = (
   verbOf: (part: readonly Token[]) => Found | undefined,
 ): Token[][] => {
   const labels = labelWordsIn(all.map(({ device }) => device))
-  const isNoun = (token: Token, part: readonly Token[], i: number): boolean =>
-    token.number === undefined &&
-    !fillers.has(token.word) &&
-    !isUnit(token.word) &&
-    !isVerbish(token.word) &&
-    verbOf(part)?.at.includes(i) !== true &&
-    !meaningOf(token).atoms.every((atom) => labels.has(atom))
-  const hasNoun = (part: readonly Token[]): boolean => part.some((token, i) => isNoun(token, part, i))
-  const hasPronoun = (part: readonly Token[]): boolean =>
-    part.some(({ word }) => pronouns.has(word) && !/^(?:die|das|den|der|this|that|one)$/.test(word))
-  const isAmount = (part: readonly Token[]): boolean =>
-    !hasNoun(part) && !hasPronoun(part) && isNumeric(verbOf(part), part) && amountsIn(part, new Set()).length > 0
-  const isVerbOnly = (part: readonly Token[]): boolean =>
-    verbOf(part) !== undefined && !isNumeric(verbOf(part), part) && !hasNoun(part) && !hasPronoun(part)
-  const isOpen = (part: readonly Token[]): boolean => hasNoun(part) && isNumeric(verbOf(part), part)
-  const out: Token[][] = []
-  for (const part of parts) {
+  const readPart = (words: Token[]) => {
+    const verb = verbOf(words)
+    const hasNoun = words.some(
+      (token, i) =>
+        token.number === undefined &&
+        !fillers.has(token.word) &&
+        !isUnit(token.word) &&
+        !isVerbish(token.word) &&
+        verb?.at.includes(i) !== true &&
+        !meaningOf(token).atoms.every((atom) => labels.has(atom)),
+    )
+    const hasPronoun = words.some(({ word }) => pronouns.has(word) && !ARTICLES.has(word))
+    const isPlain = isNumeric(verb, words)
+    return {
+      words,
+      hasVerb: verb !== undefined,
+      hasNoun,
+      isAmount: !hasNoun && !hasPronoun && isPlain && amountsIn(words, new Set()).length > 0,
+      isVerbOnly: !hasNoun && !hasPronoun && !isPlain,
+      isOpen: hasNoun && isPlain,
+    }
+  }
+  const out: ReturnType<typeof readPart>[] = []
+  for (const part of parts.map(readPart)) {
     const last = out.at(-1)
+    const isRest =
+      last !== undefined &&
+      !part.hasVerb &&
+      [...last.words, ...part.words.slice(0, 1)].some(({ word }) => EXCEPT.has(word))
     if (
       last !== undefined &&
-      (([...last, ...part.slice(0, 1)].some(({ word }) => EXCEPT.has(word)) && verbOf(part) === undefined) ||
-        (isAmount(part) && hasNoun(last)) ||
-        (isVerbOnly(part) && isOpen(last)) ||
-        (isVerbOnly(last) && isOpen(part)))
+      (isRest ||
+        (part.isAmount && last.hasNoun) ||
+        (part.isVerbOnly && last.isOpen) ||
+        (last.isVerbOnly && part.isOpen))
     )
-      last.push({ word: ',' }, ...part)
-    else out.push([...part])
+      out[out.length - 1] = readPart([...last.words, { word: ',' }, ...part.words])
+    else out.push(part)
   }
-  return out
+  return out.map(({ words }) => words)
 }
 
 /** Splits at `and`, `then` and commas, but not inside the name of a device. */

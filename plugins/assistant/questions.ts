@@ -1,8 +1,9 @@
 // Questions about how things are: how they are recognised, and which part of a state answers them.
+import { verbsIn } from './verbs.ts'
 import type { Token } from './words.ts'
 
 const ASKS =
-  /^(?:is|are|was|were|what|whats|which|who|how|hows|where|when|why|does|do|did|has|have|isnt|arent|ist|sind|war|wie|was|welche\w?|wer|wo|warum|wann|laeuft|laufen|brennt|brennen|steht|stehen|hat|haben|gibt|leuchtet|leuchten|druckt|schneidet|funktioniert|any|wieviel)$/
+  /^(?:is|are|was|were|what|whats|which|who|how|hows|where|when|why|does|do|did|has|have|isnt|arent|ist|sind|war|wie|was|welche\w?|wer|wo|warum|wann|laeuft|laufen|brennt|brennen|steht|stehen|hat|hast|habt|haben|gibt|leuchtet|leuchten|druckt|schneidet|funktioniert|any|anything|anyone|wieviel|bist|schlaeft|kommt|wohin|woher|wessen|wozu)$/
 const INDIRECT =
   /\b(?:tell me (?:if|whether|what|how|the)|do you know|can you tell|could you tell|check (?:if|whether|the|on)|see if|let me know|i want to know|give me the|sag(?:e|st)? mir|weisst du|schau(?:e|st)? (?:mal )?(?:ob|nach)|pruefe? (?:mal )?ob|pruef mal|kontrollier\w* ob|check mal|guck(?:e|st)? (?:mal )?(?:ob|nach)|ob (?:der|die|das)|wie (?:ist|steht|viel|warm|hell|voll|weit)|whats the|what is the|how is|how far|how long|read me)\b/
 const POLITE =
@@ -12,6 +13,7 @@ const POSSIBLE =
 /** The device is to be asked, not the hub. */
 const ASK_DEVICE =
   /\b(?:get|fetch|request|query|poll|refresh|update|pull|ask|hol\w?|frag\w?|aktualisier\w*|ruf\w?|fordere?)\b.*(?:status|zustand)\b|(?:status|zustand)\b.*\b(?:abfragen|abrufen|holen|aktualisieren|auslesen)\b/
+const READINGS = ['temperature', 'humidity']
 const STATUS = /\b(?:status|zustand|stand)\b/
 
 /** Whether a sentence wants to know, not to have done. "Can you turn on …?" wants it done. */
@@ -49,17 +51,13 @@ export const isQuestion = (words: readonly Token[], text: string): boolean => {
   if (first === 'do' && bare[bare.indexOf('do') + 1] === 'not') return false
   if (first === 'have' && !text.includes('?')) return false
   if (ASKS.test(first)) return true
-  return (
-    text.trim().endsWith('?') &&
-    / (?:an|aus|offen|zu|on|off|open|closed|locked|running)$/.test(line) &&
-    bare.length <= 5 &&
-    false
-  )
+  // "Temperature in the wood shop?"
+  return text.trim().endsWith('?') && verbsIn(words).length === 0 && READINGS.includes(aspectOf(words) ?? '')
 }
 
 /** Words of a question that name no device. */
 export const QUESTION_WORDS: ReadonlySet<string> = new Set(
-  'is are was were what whats which who how hows where when why does do did has have ist sind war wie wer wo warum wann laeuft laufen brennt brennen steht stehen hat haben gibt leuchtet leuchten on off open opened closed shut locked unlocked running idle busy hot warm cold offen auf zu geschlossen geoeffnet abgeschlossen verriegelt an aus ein eingeschaltet ausgeschaltet angeschaltet heiss kalt warm bright hell status state zustand stand tell know check whether if ob sag sage weisst schau schaue pruef pruefe guck moment now any anyone somebody someone jemand viel viele many much far weit long lange doing going finished fertig done ready bereit printing druckt printed turned switched active aktiv currently gerade noch still left uebrig value reading wert value report fein los mit about current jetzt aktuelle aktuellen aktueller let want give read me per cent eigentlich denn isnt arent there'.split(
+  'hast habt welche welcher welches welchen du spaet like doing showing recording playing spinning blowing cutting drawing using anything something was los is are was were what whats which who how hows where when why does do did has have ist sind war wie wer wo warum wann laeuft laufen brennt brennen steht stehen hat haben gibt leuchtet leuchten on off open opened closed shut locked unlocked running idle busy hot warm cold offen auf zu geschlossen geoeffnet abgeschlossen verriegelt an aus ein eingeschaltet ausgeschaltet angeschaltet heiss kalt warm bright hell status state zustand stand tell know check whether if ob sag sage weisst schau schaue pruef pruefe guck moment now any anyone somebody someone jemand viel viele many much far weit long lange doing going finished fertig done ready bereit printing druckt printed turned switched active aktiv currently gerade noch still left uebrig value reading wert value report fein los mit about current jetzt aktuelle aktuellen aktueller let want give read me per cent eigentlich denn isnt arent there'.split(
     ' ',
   ),
 )

@@ -11,7 +11,7 @@ const VERB =
   /^(?:is|are|was|were|be|been|has|have|had|got|gets|goes|going|went|comes?|came|cant|cannot|dont|doesnt|didnt|wont|smells?|stinks?|looks?|sounds?|seems?|feels?|hates?|loves?|keeps?|makes?|made|think|know|guess|see|hear|leave|leaving|forgot|left|bin|bist|ist|sind|war|waren|hat|habe|hab|haben|hatte|wird|werde|werden|kommt|kommen|komme|gehe|geht|gehen|nervt|nerven|stinkt|riecht|zieht|friert|friere|klingelt|schlaeft|schlafen|brauche|mag|muss|weiss|hoere|sehe|glaube)$/
 /** With one of these a telling sentence asks for something all the same. */
 const ASKS =
-  /^(?:want|wants|wanna|need|needs|should|shall|must|please|bitte|gotta|better|like|let|lets|can|could|would|will|soll|sollen|sollte|sollten|moechte|moechten|will|wollen|haette|haetten|kannst|kann|koennte|koenntest|koennt|wuerde|wuerdest|brauchen|brauch|brauche|muss|muessen|darf|may|mal)$/
+  /^(?:want|wants|wanna|need|needs|should|shall|must|please|bitte|gotta|better|let|lets|can|could|would|will|soll|sollen|sollte|sollten|moechte|moechten|will|wollen|haette|haetten|kannst|kann|koennte|koenntest|koennt|wuerde|wuerdest|brauchen|brauch|brauche|muss|muessen|darf|may|mal)$/
 const CAUSE = /^(?:because|cause|cos|coz|weil|denn|since)$/
 
 /** What hangs on a condition or a time is never left out. */
@@ -34,6 +34,7 @@ export const isRemark = (part: readonly Token[], isNoun: (word: string) => boole
   if (words.some((word) => CONDITIONAL.test(word))) return false
   if (first === 'i' && second === 'am') return words.length > 2
   if (words.some((word) => ASKS.test(word)) && !/^(?:cant|dont)$/.test(second)) return false
+  if (first === 'id') return false
   if (CAUSE.test(part[0]?.word ?? '') && words.length > 1) return true
   if (CONTRACTED.test(first)) return words.length > 1
   const isVerb = (word: string): boolean => VERB.test(word) || (/^[a-z]{3,}(?:ing|t)$/.test(word) && !isNoun(word))

@@ -7,6 +7,7 @@ import { asCorrected } from './corrections.ts'
 import { nearIntents } from './near.ts'
 import { joined } from './numbers.ts'
 import {
+  AT_HOUR,
   ATTENTION,
   CANCEL,
   CONDITION,
@@ -17,6 +18,7 @@ import {
   LATER,
   NEGATED,
   NOT_A_NO,
+  SETS,
   STOP_ALL,
   THANKS,
   WHETHER,
@@ -67,6 +69,8 @@ const understand = (text: string, world: World): Understanding => {
   if (NEGATED.test(line) && !NOT_A_NO.test(line)) return no('negated', NEGATED.exec(line)?.[0] ?? '', 'no')
   const without = whole.replace(WHETHER, '')
   if (LATER.test(whole)) return no('later', LATER.exec(whole)?.[0] ?? '', 'later')
+  const hour = SETS.test(whole) ? undefined : AT_HOUR.exec(whole)?.[0]
+  if (hour !== undefined) return no('later', hour, 'later')
   if (CONDITION.test(without)) return no('condition', CONDITION.exec(without)?.[0] ?? '', 'a condition')
 
   const asSpelled = clausesOf(words, all)

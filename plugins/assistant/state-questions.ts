@@ -26,10 +26,12 @@ export const readQuestion = (
     can: () => true,
     zone: before.zone,
     fits: isReading ? (device) => readsOf(device, aspect) : undefined,
-    byAbility: aspect === undefined,
+    byAbility: isReading || aspect === 'level' ? undefined : 'all',
   })
   const matched = [{ words: spell(bare), as: `question${aspect === undefined ? '' : ` about ${aspect}`}` }]
-  if (target.isEmpty) {
+  const isBare =
+    isReading && target.devices.length === 0 && target.unknown.every((word) => aspectOf([{ word }]) === aspect)
+  if (target.isEmpty || isBare) {
     const about = isReading ? all.filter(({ device }) => readsOf(device, aspect)).map(({ device }) => device.id) : []
     const ids = about.length > 0 ? about : before.devices.filter((id) => all.some(({ device }) => device.id === id))
     if (ids.length > 0)

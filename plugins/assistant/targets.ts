@@ -1,6 +1,6 @@
 // Which devices a part of a sentence means: every word is held against names, kinds and areas; what explains most wins, and what is left over is not ignored.
 import type { Device } from '#hub/plugin'
-import { everything, everyword, fillers } from './fillers.ts'
+import { everything, everyword, fillers, placewords } from './fillers.ts'
 import { lexicon } from './lexicon.ts'
 import { verbsIn } from './verbs.ts'
 import { type Known, STRUCTURE, WEAK } from './vocabulary.ts'
@@ -69,9 +69,10 @@ const correctedCompound = (word: string): string | undefined => {
 /** Places of the words that spell a whole device name, so that small words in names count too. */
 export const spelled = (words: readonly Token[], all: readonly Known[]): Set<number> => {
   const places = new Set<number>()
+  const said = new Set(words.map(({ word }) => word))
   for (const { phrases, places: areas } of all)
     for (const phrase of [...phrases, ...areas]) {
-      if (phrase.length < 2) continue
+      if (phrase.length < 2 || !said.has(phrase[0] ?? '')) continue
       for (let i = 0; i + phrase.length <= words.length; i++)
         if (phrase.every((word, j) => words[i + j]?.word === word)) phrase.forEach((_, j) => places.add(i + j))
     }
@@ -94,7 +95,7 @@ export interface TargetsAsked {
   /** On or off is said, which is not said of doors. */
   isSwitching?: boolean | undefined
   /** Where only a place was named: what can be asked there is meant, not its lights. */
-  byAbility?: boolean | undefined
+  byAbility?: 'one' | 'all' | undefined
 }
 
 /** The words of a part that may name something. */
@@ -110,7 +111,7 @@ export const saidIn = ({
   const said = words.flatMap((token, i): Said[] => {
     const { word, number } = token
     if (isMark(word) || STRUCTURE.has(word)) return []
-    if (!names.has(i) && (taken.has(i) || (fillers.has(word) && number === undefined))) return []
+    if (!names.has(i) && (taken.has(i) || (fillers.has(word) && number === undefined && !isBackOf(words, i)))) return []
     if (number !== undefined) {
       if (!names.has(i) && !isNameNumber(words, i, all)) return []
       numbers.add(i)
@@ -125,6 +126,12 @@ export const saidIn = ({
     return [{ word: `${word} (${other}?)`, ...meaningOf({ word: other }) }]
   })
   return { said, isGuess, numbers }
+}
+
+/** `the back door`, not `turn it back on`. */
+const isBackOf = (words: readonly Token[], i: number): boolean => {
+  const next = words[i + 1]?.word ?? ''
+  return words[i]?.word === 'back' && isKnown(next) && !fillers.has(next)
 }
 
 /** `printer 1`: a number right after a word that names a device, where some device has that number in its name. */
@@ -214,7 +221,7 @@ export const targetsOf = (asked: TargetsAsked): Target => {
     placeOnlyNow &&
     fits !== undefined &&
     all.some((entry) => fits(entry.device) && [...own].some((atom) => entry.area.has(atom)))
-  const byAbility = placeOnlyNow && !byFit && asked.byAbility === true
+  const byAbility = placeOnlyNow && !byFit && asked.byAbility !== undefined
   if (placeOnlyNow && !byFit && !byAbility) atoms.add('light')
 
   const counts = new Map([...atoms].map((atom) => [atom, all.filter((known) => known.all.has(atom)).length]))
@@ -257,7 +264,11 @@ export const targetsOf = (asked: TargetsAsked): Target => {
     ({ score, entry }) =>
       score >= best - (top.some((one) => can(one.entry.device)) ? 0.001 : NEARLY) && can(entry.device),
   )
-  const pool = able.length > 0 ? able : top
+  const there =
+    asked.zone !== undefined && words.some(({ word }) => placewords.has(word))
+      ? able.filter(({ entry }) => zoneOf(entry))
+      : []
+  const pool = there.length > 0 ? there : able.length > 0 ? able : top
   const area = pool[0]?.entry.device.area
   const withZone = <T extends Target>(target: T): T =>
     area !== undefined && target.devices.every((device) => device.area === area) ? { ...target, zone: area } : target
@@ -274,6 +285,7 @@ export const targetsOf = (asked: TargetsAsked): Target => {
         ),
     )
   if (pool.length === 1) return pick(pool, wantsAll)
+  if (byAbility && asked.byAbility === 'all') return pick(pool, true)
   if (isPlural) return pick(pool, true)
   const full = pool.filter(({ coverage, entry }) => coverage === 1 && isTogether(words, entry))
   if (full.length === 1 && full[0] !== undefined && !isMass(atoms, full[0].entry)) return pick(full)

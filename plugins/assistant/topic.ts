@@ -1,13 +1,14 @@
 // Parts of a sentence that only tell something are left out; the devices they name may be what `it` means in the rest.
-import { isMark } from './clauses.ts'
+import { isMark, spell } from './clauses.ts'
 import { fillers } from './fillers.ts'
+import { GREETING } from './phrases.ts'
 import { CONDITIONAL, isRemark } from './remarks.ts'
 import { verbishIn } from './verbish.ts'
 import { targetsOf } from './targets.ts'
 import type { Before } from './understander.ts'
 import { verbsIn } from './verbs.ts'
-import type { Known } from './vocabulary.ts'
-import { isKnown, type Token } from './words.ts'
+import { type Known, WEAK } from './vocabulary.ts'
+import { isKnown, meaningOf, type Token } from './words.ts'
 
 const partsOf = (words: readonly Token[]): Token[][] => {
   const parts: Token[][] = [[]]
@@ -27,12 +28,20 @@ const partsOf = (words: readonly Token[]): Token[][] => {
 /** A part that names nothing there is and says no verb: "chop chop", "right lads". */
 const isAside = (part: readonly Token[], all: readonly Known[]): boolean =>
   !part.some(({ word }) => CONDITIONAL.test(word)) &&
-  verbsIn(part).length === 0 &&
-  part.every(
-    ({ word, number }) =>
-      number === undefined &&
-      (fillers.has(word) || (!isKnown(word) && !all.some(({ words: its }) => its.includes(word)))),
-  )
+  (GREETING.test(spell(part)) ||
+    (verbsIn(part).length === 0 &&
+      part.every(
+        ({ word, number }) =>
+          number === undefined &&
+          (fillers.has(word) || (!isKnown(word) && !all.some(({ words: its }) => its.includes(word)))),
+      )))
+
+/** The place a part speaks of. */
+const placeIn = (part: readonly Token[], all: readonly Known[]): string | undefined => {
+  const said = new Set(part.flatMap((token) => meaningOf(token).atoms))
+  return all.find(({ area }) => area.size > 0 && [...area].every((atom) => said.has(atom) || WEAK.has(atom)))?.device
+    .area
+}
 
 export interface Rest {
   /** The words that ask for something, with commas between the parts. */
@@ -76,10 +85,15 @@ export const withoutRemarks = (words: readonly Token[], all: readonly Known[], b
     ({ devices, isAmbiguous, isGuess, isEmpty, isPlaceOnly }) =>
       devices.length > 0 && !isAmbiguous && !isGuess && !isEmpty && !isPlaceOnly,
   )
+  const zone = told.map((part) => placeIn(part, all)).findLast((place) => place !== undefined)
   const isClear = topic !== undefined && topic.unknown.every((word) => !isKnown(word))
   return {
     words: left.flatMap((part, i): Token[] => (i === 0 ? part : [{ word: ',' }, ...part])),
-    before: isClear ? { ...before, devices: topic.devices.map(({ id }) => id), isStale: false } : before,
+    before: {
+      ...before,
+      ...(isClear ? { devices: topic.devices.map(({ id }) => id), isStale: false } : {}),
+      ...(zone === undefined ? {} : { zone }),
+    },
     isTold: false,
   }
 }

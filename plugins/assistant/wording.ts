@@ -54,7 +54,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\bright (?:now|away|there|here|then|off|after)\b|\ball right\b/g, ''],
   [/^\s*right\s*[,:]/g, ''],
   [
-    /\b(?:on|onto|up on|auf)(?: to)? (?:the |den |dem |my |mein\w* )?(?:big |main |grossen )?(?:screen|monitor|display|bildschirm|schirm)\b/g,
+    /\b(?:on|onto|up on|auf)(?: to)? (?:the |den |dem |my |mein\w* )?(?:big |main |grossen )?(?:screen|monitor|display|wall|tv|telly|bildschirm|schirm|fernseher|leinwand|wand)\b(?! (?:light|lamp|licht|an|aus))/g,
     'onscreen',
   ],
   [/\b(?:would|do) you mind ((?:\w+ )??)(\w{3,})ing\b/g, 'please $1$2'],
@@ -65,8 +65,12 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+/** `the compressor's too loud`, not `the Prusa's bed`. */
+const THING_IS =
+  /\b((?:the|my|our|that) (?:\w+ )?\w+)['’]s (?=(?:too|so|not|still|already|just|really|very|getting|on|off|here|open|closed|done|ready|broken|empty|full|loud|hot|cold|\w+ing)\b)/gi
+
 /** What was said, in the form the rules read: lower case, umlauts written out, one wording for each of these things. */
 export const worded = (text: string): string => {
-  const files = plain(text).replace(FILE, ' file ').replace(QUOTED_FILE, '$1 file ')
+  const files = plain(text.replace(THING_IS, '$1 is ')).replace(FILE, ' file ').replace(QUOTED_FILE, '$1 file ')
   return FORMS.reduce((line, [pattern, form]) => line.replace(pattern, form), files)
 }
