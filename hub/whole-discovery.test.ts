@@ -5,8 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Rig, rig, withPlugin } from '../plugins/discovery/discovery.rig.ts'
 import { tasmota, type Tasmota } from '../plugins/discovery/tasmota.fake.ts'
+import { aclOf } from './broker/acl-cli.ts'
+import { MISSING, mosquitto, type Mosquitto, WHY } from './broker/external.rig.ts'
+import { openLog } from './health/log.ts'
+import { openStore } from './store/open.ts'
 import { ROOT, testHub, type TestHub } from './testing/hub.ts'
-import type { Login, Wire } from './testing/outsider.ts'
+import { type Login, outsider, type Wire } from './testing/outsider.ts'
 import { eventually } from './testing/until.ts'
 
 interface Items<T> {
@@ -562,5 +566,93 @@ bridge:
     expect(body.items.find(({ clientId }) => clientId.startsWith('millrace-'))?.lastError?.what).toContain(
       'Publishing to shop/bench/power refused',
     )
+  })
+})
+
+describe.skipIf(MISSING.length > 0)(`devices on a Mosquitto that has the rules of \`acl\`${WHY}`, () => {
+  const HUB = { user: 'hub', password: 'hub-secret' }
+  let peer: Mosquitto
+  let far: TestHub
+  let plug: Tasmota
+  let z2m: Wire
+
+  beforeAll(async () => {
+    peer = await mosquitto()
+    await peer.rules(`user ${HUB.user}\ntopic readwrite #\n`, { [HUB.user]: HUB.password })
+    await peer.start()
+    far = await testHub({
+      env: { BROKER_URL: `mqtt://${HUB.user}:${HUB.password}@127.0.0.1:${peer.port}` },
+      prepare: withPlugin,
+    })
+    const card = await far.credential('plugcard', ['tasmota/discovery/#', 'tele/plug/#', 'stat/plug/#', 'cmnd/plug/#'])
+    const coordinator = await far.credential('z2m', ['zigbee2mqtt/#', 'homeassistant/#'])
+    const store = await openStore({
+      url: undefined,
+      file: join(far.config.DATA_DIR, 'hub.sqlite'),
+      log: openLog({ level: 'silent' }),
+    })
+    const { acl } = await aclOf(far.config, store)
+    await store.close()
+    await peer.rules(acl, {
+      [HUB.user]: HUB.password,
+      plugcard: card.password,
+      z2m: coordinator.password,
+    })
+    plug = await eventually(
+      () => tasmota({ url: `mqtt://127.0.0.1:${peer.port}`, login: card }).catch(() => undefined),
+      (one) => one !== undefined,
+    )
+    const out = outsider(far.base, peer.port, () => far.token)
+    z2m = await out.mqtt(coordinator)
+    await z2m.subscribe('zigbee2mqtt/#')
+    await play(z2m, 'zigbee2mqtt-1.42.0-start')
+  })
+  afterAll(async () => {
+    await plug?.end()
+    await z2m?.end()
+    await far?.close()
+    await peer?.remove()
+  })
+
+  const outcome = async (id: string, intent: string): Promise<string> => {
+    const asked = await far.api<{ commandId: string }>(`/api/device/${id}/command`, { json: { intent } })
+    expect(asked.status, JSON.stringify(asked.body)).toBe(202)
+    const { body } = await eventually(
+      () => far.api<{ status: string }>(`/api/commands/${asked.body.commandId}`),
+      (answer) => !['pending', 'dispatched', 'accepted'].includes(answer.body.status),
+      { everyMs: 300 },
+    )
+    return body.status
+  }
+  const there = (id: string) =>
+    eventually(
+      () => far.api<{ online?: boolean }>(`/api/devices/${id}`),
+      ({ body }) => body.online === true,
+      { everyMs: 300 },
+    )
+
+  test('a Tasmota from the factory hears its commands there, and cannot say them', async () => {
+    await there('plug')
+    expect(await outcome('plug', 'switch.turn_on')).toBe('done')
+    expect(plug.heard).toEqual(['cmnd/plug/POWER ON'])
+    for (const client of [plug.client, z2m.client]) client.publish('cmnd/plug/POWER', 'OFF', { qos: 0 })
+    plug.press()
+    await eventually(
+      () => far.api<{ state?: { relay?: boolean } }>('/api/devices/plug'),
+      ({ body }) => body.state?.relay === false,
+      { everyMs: 300 },
+    )
+    expect(plug.heard).toEqual(['cmnd/plug/POWER ON'])
+  })
+
+  test('Zigbee2MQTT hears what the hub sends it, and nothing that another device sends', async () => {
+    await there('kitchen_lamp')
+    z2m.client.on('message', (topic, payload) => {
+      if (topic === 'zigbee2mqtt/Kitchen lamp/set') z2m.client.publish('zigbee2mqtt/Kitchen lamp', payload, { qos: 0 })
+    })
+    plug.client.publish('zigbee2mqtt/Kitchen lamp/set', '{"state":"ON","brightness":1}', { qos: 0 })
+    expect(await outcome('kitchen_lamp', 'light.turn_on')).toBe('done')
+    const sets = z2m.heard.filter(({ topic }) => topic.endsWith('/set')).map(({ text }) => text)
+    expect(sets).toEqual(['{"state":"ON"}'])
   })
 })

@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Envelope } from '../bus/envelope.ts'
+import { contains } from '../bus/filters.ts'
 import type { OpenBus } from '../bus/open.ts'
 import type { Config } from '../config.ts'
 import { Fatal, reasonOf } from '../errors.ts'
 import type { Secret } from '../health/secret.ts'
 import { demandSite, siteLookup } from '../health/site.ts'
 import type { Found } from '../plugins/host.ts'
+import { isEnabled } from '../plugins/settings.ts'
+import { nativeFacts } from '../topics/native.ts'
 import type { TopicTable } from '../topics/table.ts'
 import { bridgeFilters, openBridge } from './bridge.ts'
 import type { Broker, Intake } from './broker.ts'
@@ -107,12 +110,21 @@ const openOutside = async (variable: string, url: Secret, { config, clock, log, 
   }
 }
 
-/** The hub's own topics, and the facts of other conventions that have a row or that a plugin reads. */
-const externalFilters = ({ table, found }: Pick<Above, 'table' | 'found'>): string[] => {
+/**
+ * The hub's own topics, and the facts of other conventions that have a row or that a plugin reads or hears. A plugin that
+ * hears everything is given the conventions the hub knows: not all that somebody else's broker carries.
+ */
+const externalFilters = ({ table, found, config }: Pick<Above, 'table' | 'found' | 'config'>): string[] => {
   const facts = [...table.rows].flatMap(([key, row]) => (row.native === 'fact' ? [table.filterOf(key)] : []))
   const read = found.plugins.flatMap(({ handles }) => handles.map((topic) => table.filterOf(topic)))
-  const outside = [...facts, ...read].filter((filter) => !filter.startsWith(`${table.prefix}/`))
-  return [...new Set([`${table.prefix}/#`, ...outside])]
+  const heard = found.plugins
+    .filter((plugin) => isEnabled(plugin, config.file.plugins, config.DEMO))
+    .flatMap(({ native }) => native?.hears ?? [])
+    .flatMap((filter) => (filter === '#' ? nativeFacts : [filter]))
+  const outside = [...facts, ...read, ...heard].filter((filter) => !filter.startsWith(`${table.prefix}/`))
+  const all = [...new Set([`${table.prefix}/#`, ...outside])]
+  // Where two filters meet, a broker may deliver twice.
+  return all.filter((filter) => !all.some((other) => other !== filter && contains(other, filter)))
 }
 
 /** `openLocal` opens the broker for the web port, with the given intake and no listeners. */
