@@ -2,7 +2,7 @@
 import { encode, decode, type Packet } from 'dns-packet'
 import { afterEach, expect, test } from 'vitest'
 import { eventually } from '../../hub/testing/until.ts'
-import { Found } from './candidate.ts'
+import { Found } from './thing.ts'
 import type { Finding, Word } from './finding.ts'
 import {
   fakeDatagrams,

@@ -18,7 +18,7 @@ interface About {
   voices: readonly Finding[]
   /** ms between its first and its last word. */
   knownForMs: number
-  /** Other things that say they are at the same address and port. */
+  /** Others that say they are something else at the same address and port. */
   rivals: readonly { name: string; kind: string }[]
 }
 
@@ -37,7 +37,7 @@ export const confidenceIn = ({ voices, knownForMs, rivals }: About): { confidenc
   const ways = [...new Set(voices.map(({ source }) => WAYS[source]))]
   if (ways.length > 1) say(0.15, `Seen in more than one way: ${ways.join(' and ')}.`)
   if (knownForMs >= DAY_MS) say(0.05, 'Known for more than a day.')
-  const rival = rivals.find(({ kind }) => kind !== lead.kind && !isVague(kind))
+  const [rival] = rivals
   if (rival !== undefined) say(-0.2, `'${rival.name}' says it is ${titleOf(rival.kind)} at the same address and port.`)
   const sum = reasons.reduce((all, { weight }) => all + weight, 0)
   return { confidence: Math.round(Math.min(MOST_CONFIDENCE, Math.max(LEAST, sum)) * 100) / 100, reasons }

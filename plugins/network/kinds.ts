@@ -5,10 +5,10 @@ interface Kind {
   title: string
   /** Anything may call itself this: it says little about what it is. */
   vague?: true
-  next: (thing: Thing) => Next
+  next: (thing: Place) => Next
 }
 
-export interface Thing {
+export interface Place {
   name: string
   address: string | undefined
   port: number | undefined
@@ -23,9 +23,9 @@ export interface Next {
 
 /** The address as it stands in a URL. */
 const host = (address: string): string => (address.includes(':') ? `[${address}]` : address)
-const hostPort = ({ address, port }: Thing): string =>
+const hostPort = ({ address, port }: Place): string =>
   `${host(address ?? 'ADDRESS')}${port === undefined ? '' : `:${port}`}`
-const path = ({ facts }: Thing): string => {
+const path = ({ facts }: Place): string => {
   const given = facts['path'] ?? ''
   return /^\/[\w./-]*$/.test(given) && !given.includes('..') ? given.replace(/\/+$/, '') : ''
 }
@@ -34,12 +34,12 @@ const NOT_YET =
   'Nothing in this version speaks to it, so accepting changes nothing on it and nothing can be controlled.'
 
 const later =
-  (what: string, yaml: (thing: Thing) => string[]) =>
-  (thing: Thing): Next => ({
+  (what: string, yaml: (thing: Place) => string[]) =>
+  (thing: Place): Next => ({
     text: `${NOT_YET} A plugin for ${what} will read its address and secret from peers.yaml in the data folder, under that plugin's id:`,
     yaml: [`${slug(thing.name, 'device')}:`, ...yaml(thing).map((one) => `  ${one}`)].join('\n'),
   })
-const apiKey = (thing: Thing): string[] => [
+const apiKey = (thing: Place): string[] => [
   `baseUrl: http://${hostPort(thing)}${path(thing)}`,
   'auth: { kind: api-key, key: … }',
 ]
@@ -99,4 +99,4 @@ const kinds: Readonly<Record<string, Kind | undefined>> = KINDS
 
 export const titleOf = (kind: string): string => kinds[kind]?.title ?? 'Service'
 export const isVague = (kind: string): boolean => kinds[kind]?.vague ?? kinds[kind] === undefined
-export const nextFor = (kind: string, thing: Thing): Next => (kinds[kind] ?? KINDS.service).next(thing)
+export const nextFor = (kind: string, thing: Place): Next => (kinds[kind] ?? KINDS.service).next(thing)

@@ -6,7 +6,7 @@ import { startHub } from '../../hub/main.ts'
 import { ROOT, testHub, type TestHub } from '../../hub/testing/hub.ts'
 import { outsider } from '../../hub/testing/outsider.ts'
 import { eventually } from '../../hub/testing/until.ts'
-import type { Found } from './candidate.ts'
+import type { Found } from './thing.ts'
 import {
   fakeDatagrams,
   fakeResponder,
@@ -135,7 +135,10 @@ test('a printer, a router and a plug are found, each with reasons, and nothing o
 test('the list is on its topic', async () => {
   const wire = await hub.mqtt({ clientId: 'ui.ada-network', username: 'ada', password: hub.token })
   await wire.subscribe('jarvis/network/found')
-  const { text } = await wire.hears(({ text }) => text.includes('Soldering plug') && text.includes('"kind":"router"'))
+  const { text } = await wire.hears(
+    ({ text }) => text.includes('Soldering plug') && text.includes('"kind":"router"'),
+    15_000,
+  )
   expect(text).not.toContain('verysecretword')
 })
 

@@ -2,7 +2,7 @@
 import { definePlugin, message, type Message, reasonOf, Recoverable } from '#hub/plugin'
 import { finalize, merge, Subject } from 'rxjs'
 import { z } from 'zod'
-import { Found } from './candidate.ts'
+import { Found } from './thing.ts'
 import type { Word } from './finding.ts'
 import { openRegistry, type Registry } from './registry.ts'
 import { openSearch, type Search } from './search.ts'
@@ -13,6 +13,8 @@ import { networkTopics } from './topics.ts'
 const SWEEP_MS = 5000
 /** A burst of answers is one message and one write. */
 const SAY_MS = 250
+/** And no sooner after the last one: somebody who changes his name all day must not fill the journal. */
+const SAY_GAP_MS = 10_000
 const SAVE_MS = 2000
 /** For this long after something new found no room, health says so. */
 const FULL_MS = 10 * 60_000
@@ -166,17 +168,24 @@ export default definePlugin({
         (error: unknown) => {
           keepTrouble = reasonOf(error)
           tellHealth()
-          if (!isEnded) saveTimer ??= setTimeout(save, SAVE_MS * 10)
+          if (!isEnded) saveTimer ??= setTimeout(save, SAVE_MS * 3)
         },
       )
     }
+    let saidAt = -Infinity
+    let said = ''
     const say = (): void => {
       sayTimer = undefined
-      out.next(message('network/found', {}, shortList(registry.list(), search.until())))
+      const list = shortList(registry.list(), search.until())
+      const text = JSON.stringify(list)
+      if (text === said) return
+      said = text
+      saidAt = now()
+      out.next(message('network/found', {}, list))
     }
     const changed = (): void => {
       if (isEnded) return
-      sayTimer ??= setTimeout(say, SAY_MS)
+      sayTimer ??= setTimeout(say, Math.max(SAY_MS, Math.min(SAY_GAP_MS, saidAt + SAY_GAP_MS - now())))
       saveTimer ??= setTimeout(save, SAVE_MS)
     }
     const early: Word[] = []
@@ -189,7 +198,9 @@ export default definePlugin({
       }
       const outcome = registry.take(word)
       if (outcome === 'changed') changed()
-      if (outcome !== 'full') return
+      if (outcome === 'full') full()
+    }
+    const full = (): void => {
       const isNews = now() - fullAt >= FULL_MS
       fullAt = now()
       if (isNews) tellHealth()
@@ -200,6 +211,7 @@ export default definePlugin({
       log,
       heard: hear,
       changed,
+      full,
       troubles: (all) => {
         searchTroubles = all
         tellHealth()

@@ -56,6 +56,8 @@ interface Parts {
   /** Instances at most, in all and of one source. */
   most: number
   mostOfOne: number
+  /** Something new found no room. */
+  full?: () => void
 }
 
 /** RFC 6762 10: what is older than this when a record with the flush bit comes, is not in the same burst. */
@@ -69,7 +71,7 @@ const QUESTIONS = 24
 
 const TYPE = /^([^]+)\.(_[a-z0-9-]{1,15}\._(?:tcp|udp))\.local$/i
 
-export const openRecords = ({ types, now, random, most, mostOfOne }: Parts): Records => {
+export const openRecords = ({ types, now, random, most, mostOfOne, full = () => {} }: Parts): Records => {
   const wanted = new Set(types.map((type) => type.toLowerCase()))
   const instances = new Map<string, Instance>()
   const hosts = new Map<string, Host>()
@@ -122,7 +124,7 @@ export const openRecords = ({ types, now, random, most, mostOfOne }: Parts): Rec
     }
     if (known === undefined) {
       const ofOne = [...instances.values()].filter((one) => one.from === from).length
-      if (instances.size >= most || ofOne >= mostOfOne) return
+      if (instances.size >= most || ofOne >= mostOfOne) return full()
     }
     const ttlMs = lifeOf(answer)
     const isLost = known?.srv === undefined || known.srv.until <= now() || addressesOf(known).length === 0

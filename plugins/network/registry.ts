@@ -1,17 +1,18 @@
 // The registry of found things: bounded, kept over restarts, and never acting. People accept and ignore; the network cannot.
 import type { z } from 'zod'
 import {
-  Candidate,
+  Thing,
   type Found,
   idOf,
   isSamePlace,
   isThere,
   leadOf,
+  placesIn,
   MOST_VOICES,
   brokenBy,
   statusOf,
   viewOf,
-} from './candidate.ts'
+} from './thing.ts'
 import type { Finding, Word } from './finding.ts'
 import { isVague } from './kinds.ts'
 
@@ -54,20 +55,20 @@ const PREFIX = 'found:'
 const COARSE_MS = 10 * 60_000
 
 export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }: Parts): Registry => {
-  const all = new Map<string, Candidate>()
+  const all = new Map<string, Thing>()
   /** Which thing a voice belongs to, by the voice's key. */
   const voices = new Map<string, string>()
   const unsaved = new Set<string>()
   const there = new Map<string, boolean>()
   let saving: Promise<void> = Promise.resolve()
 
-  const view = (one: Candidate): Found => viewOf(one, all.values(), now())
-  const put = (one: Candidate): void => {
+  const view = (one: Thing, places = placesIn(all.values(), now())): Found => viewOf(one, places, now())
+  const put = (one: Thing): void => {
     all.set(one.id, one)
     for (const { key } of one.voices) voices.set(key, one.id)
     there.set(one.id, isThere(one, now()))
   }
-  const drop = (one: Candidate): void => {
+  const drop = (one: Thing): void => {
     all.delete(one.id)
     there.delete(one.id)
     for (const { key } of one.voices) voices.delete(key)
@@ -77,12 +78,12 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
     const ids = [...unsaved]
     unsaved.clear()
     const writing = saving.then(async () => {
-      for (const id of ids) {
+      for (const [n, id] of ids.entries()) {
         const one = all.get(id)
         try {
           await (one === undefined ? memory.remove(PREFIX + id) : memory.set(PREFIX + id, one))
         } catch (error) {
-          unsaved.add(id)
+          for (const left of ids.slice(n)) unsaved.add(left)
           throw error
         }
       }
@@ -97,7 +98,7 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
     if (ofOne.length >= mostOfOne && !makeWay(ofOne, at)) return false
     return all.size < most || makeWay([...all.values()], at)
   }
-  const makeWay = (among: readonly Candidate[], at: number): boolean => {
+  const makeWay = (among: readonly Thing[], at: number): boolean => {
     const [oldest] = among
       .filter((one) => one.decision === undefined && !isThere(one, at))
       .sort((a, b) => a.lastSeenAt - b.lastSeenAt)
@@ -124,12 +125,12 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
     unsaved.add(same?.id ?? idOf(finding.key))
     return 'changed'
   }
-  const again = (known: Candidate, finding: Finding): 'changed' | 'same' => {
+  const again = (known: Thing, finding: Finding): 'changed' | 'same' => {
     const at = now()
     const before = known.voices.find(({ key }) => key === finding.key)
     const next = merged(before, finding)
     const isSame = before !== undefined && isThere(known, at) && before.until > at && content(before) === content(next)
-    const one: Candidate = {
+    const one: Thing = {
       ...known,
       voices: known.voices.map((voice) => (voice.key === finding.key ? spoken(next) : voice)),
       lastSeenAt: at,
@@ -148,7 +149,7 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
   return {
     async load() {
       for (const key of await memory.keys(PREFIX)) {
-        const one = await memory.get(key, Candidate)
+        const one = await memory.get(key, Thing)
         if (one === undefined || all.size >= most) await memory.remove(key)
         else if (!all.has(one.id)) put(one)
       }
@@ -169,16 +170,18 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
       unsaved.add(one.id)
       return 'changed'
     },
-    list: () =>
-      [...all.values()]
-        .map(view)
+    list: () => {
+      const places = placesIn(all.values(), now())
+      return [...all.values()]
+        .map((one) => view(one, places))
         .sort(
           (a, b) =>
             Number(a.status === 'gone') - Number(b.status === 'gone') ||
             b.confidence - a.confidence ||
             a.name.localeCompare(b.name) ||
             a.id.localeCompare(b.id),
-        ),
+        )
+    },
     get(id) {
       const one = all.get(id)
       return one === undefined ? undefined : view(one)
@@ -188,7 +191,7 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
       if (known === undefined) return undefined
       const { decision: _, reopened: __, ...rest } = known
       const { kind, addresses, port } = leadOf(known, now())
-      const one: Candidate = {
+      const one: Thing = {
         ...rest,
         ...(status === undefined
           ? {}
@@ -238,7 +241,7 @@ export const openRegistry = ({ memory, now, most, mostOfOne, keepMs, reopened }:
 const isItsOwn = (voice: { key: string; from: string }, word: { key: string; from: string }): boolean =>
   voice.key === word.key && (word.from === '' || word.from === voice.from)
 
-const spoken = (finding: Finding): Candidate['voices'][number] => ({
+const spoken = (finding: Finding): Thing['voices'][number] => ({
   ...finding,
   addresses: finding.addresses.slice(0, 16),
   facts: { ...finding.facts },

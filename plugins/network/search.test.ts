@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-const start = (settings: object) => {
+const start = (settings: object, machine: Partial<Parameters<typeof openSearch>[0]> = {}) => {
   const words: Word[] = []
   const troubles: (readonly string[])[] = []
   const search = openSearch({
@@ -23,6 +23,7 @@ const start = (settings: object) => {
     heard: (word) => words.push(word),
     troubles: (all) => troubles.push(all),
     changed: () => {},
+    ...machine,
   })
   ends.push(() => search.close())
   return {
@@ -134,6 +135,36 @@ test('an address this machine does not have is said with what to do', () => {
     'This machine does not have the address 10.255.254.253 now: correct plugins.network.interfaces.',
   ])
   expect(search.networks()).toEqual([])
+})
+
+test('a network that comes is searched, one that goes is left; without one it says so; a public one is never touched', async () => {
+  const port = await freeUdpPort()
+  const lo = {
+    address: LOOPBACK,
+    netmask: '',
+    family: 'IPv4' as const,
+    mac: '',
+    internal: false,
+    cidr: `${LOOPBACK}/8`,
+  }
+  const machine = { lo: [] as (typeof lo)[], wan: [{ ...lo, address: '203.0.113.7', cidr: '203.0.113.7/24' }] }
+  const { troubles, search } = start(
+    { interfaces: [], ports: { mdns: port } },
+    { interfaces: () => machine, netsMs: 50 },
+  )
+  expect(troubles.at(-1)?.[0]).toContain('This machine has no private network address')
+  expect(search.networks()).toEqual([])
+  const fake = await responder(port, [])
+  machine.lo.push(lo)
+  await eventually(
+    () => fake.heard.length,
+    (n) => n > 0,
+  )
+  expect(troubles.at(-1)).toEqual([])
+  expect(search.networks()).toEqual([`${LOOPBACK}/8`])
+  machine.lo.pop()
+  await eventually(search.networks, (all) => all.length === 0)
+  expect(troubles.at(-1)?.[0]).toContain('no private network address')
 })
 
 test('SSDP is asked with hop limit one in the group, and answers come only while it is asked', async () => {

@@ -1,11 +1,12 @@
 // The search: on each private network the sockets that ask and hear, and what they hear as words for the registry.
+import { networkInterfaces } from 'node:os'
 import { type Log, reasonOf } from '#hub/plugin'
 import type { Word } from './finding.ts'
 import { openDoor, type Refusal } from './door.ts'
 import { searchMessage } from './http-message.ts'
 import { keepLink, type Kept, type Link } from './links.ts'
 import { type MdnsLink, openMdns } from './mdns.ts'
-import { type Net, netsOf } from './nets.ts'
+import { type Interfaces, type Net, netsOf } from './nets.ts'
 import type { Question } from './packet.ts'
 import { openRecords } from './records.ts'
 import { doublingRounds, steadyRounds } from './rounds.ts'
@@ -31,12 +32,17 @@ interface Parts {
   /** ms since 1970. */
   now: () => number
   random?: () => number
+  /** What node:os says of this machine's interfaces, and how often it is asked. */
+  interfaces?: () => Interfaces
+  netsMs?: number
   log: Log
   heard: (word: Word) => void
   /** What does not work now, one sentence each with what to do; empty when all does. */
   troubles: (all: readonly string[]) => void
   /** A search began or ended. */
   changed: () => void
+  /** Something new found no room. */
+  full?: () => void
 }
 
 const TICK_MS = 1000
@@ -58,7 +64,18 @@ interface Listener extends Omit<Asker, 'asks'> {
   groups: readonly string[]
 }
 
-export const openSearch = ({ config, now, random = Math.random, log, heard, troubles, changed }: Parts): Search => {
+export const openSearch = ({
+  config,
+  now,
+  random = Math.random,
+  interfaces = networkInterfaces,
+  netsMs = NETS_MS,
+  log,
+  heard,
+  troubles,
+  changed,
+  full = () => {},
+}: Parts): Search => {
   const door = openDoor({ most: config.maxBytes, now })
   const records = openRecords({
     types: config.services,
@@ -66,6 +83,7 @@ export const openSearch = ({ config, now, random = Math.random, log, heard, trou
     random,
     most: config.most,
     mostOfOne: config.mostOfOne,
+    full,
   })
   const mdnsPort = config.ports.mdns ?? 5353
   const { listeners, askers } = protocolsOf(config)
@@ -141,7 +159,7 @@ export const openSearch = ({ config, now, random = Math.random, log, heard, trou
     await Promise.all([one?.mdns?.close(), ...(one?.links ?? []).map((link) => link.close())])
   }
   const lookAtNets = (): void => {
-    const { nets, missing } = netsOf(config.interfaces)
+    const { nets, missing } = netsOf(config.interfaces, interfaces())
     door.setNets(nets)
     const keys = new Set(nets.map(keyOf))
     const isNew = nets.some((net) => !open.has(keyOf(net)))
@@ -223,7 +241,7 @@ export const openSearch = ({ config, now, random = Math.random, log, heard, trou
     askMdns(records.due())
     watchFlood()
   }, TICK_MS)
-  const nets = setInterval(lookAtNets, NETS_MS)
+  const nets = setInterval(lookAtNets, netsMs)
   lookAtNets()
   if (open.size === 0) changed()
 

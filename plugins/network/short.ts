@@ -1,5 +1,5 @@
 // The list of found things in one message, cut where it would not fit.
-import type { Found } from './candidate.ts'
+import type { Found } from './thing.ts'
 import type { FoundList, FoundShort } from './topics.ts'
 
 /** The hub's own topics hold 64 KiB; room is left for what surrounds the list. */

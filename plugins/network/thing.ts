@@ -35,7 +35,7 @@ const Decision = z.object({
 export type Decision = z.output<typeof Decision>
 
 /** A found thing as it is kept over a restart. The first voice leads; times in ms since 1970. */
-export const Candidate = z.object({
+export const Thing = z.object({
   id: z.string().regex(/^[0-9a-f]{12}$/),
   voices: z.array(Voice).min(1).max(4),
   firstSeenAt: At,
@@ -44,23 +44,23 @@ export const Candidate = z.object({
   /** Why a decision no longer holds, in words. */
   reopened: Text(300).optional(),
 })
-export type Candidate = z.output<typeof Candidate>
+export type Thing = z.output<typeof Thing>
 
 export const MOST_VOICES = 4
 
 export const idOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12)
 
 /** What leads: the first voice that still speaks, else the first one. */
-export const leadOf = ({ voices }: Candidate, now: number): Finding => {
+export const leadOf = ({ voices }: Thing, now: number): Finding => {
   const [first, ...rest] = voices
   const lead = [first, ...rest].find((one) => one !== undefined && one.until > now) ?? first
-  if (lead === undefined) throw new Error('a candidate has at least one voice')
+  if (lead === undefined) throw new Error('a found thing has at least one voice')
   return lead
 }
 
-export const isThere = ({ voices }: Candidate, now: number): boolean => voices.some(({ until }) => until > now)
+export const isThere = ({ voices }: Thing, now: number): boolean => voices.some(({ until }) => until > now)
 
-export const statusOf = (one: Candidate, now: number): (typeof STATUSES)[number] =>
+export const statusOf = (one: Thing, now: number): (typeof STATUSES)[number] =>
   isThere(one, now) ? (one.decision?.status ?? 'new') : 'gone'
 
 /** Why a decision does not hold for what a thing says now; undefined when it holds. An acceptance is of one thing at one address. */
@@ -121,16 +121,38 @@ export const isSamePlace = (a: Finding, b: Finding): boolean =>
   a.addresses.some((one) => b.addresses.includes(one)) &&
   (a.port === undefined || b.port === undefined || a.port === b.port)
 
+/** What is there and no vague word, by address and port: who says to be at the same place as another. */
+export type Places = ReadonlyMap<string, readonly { id: string; name: string; kind: string }[]>
+
+const placesOf = ({ addresses, port }: Finding): string[] =>
+  port === undefined ? [] : addresses.map((address) => `${address} ${port}`)
+
+export const placesIn = (all: Iterable<Thing>, now: number): Places => {
+  const places = new Map<string, { id: string; name: string; kind: string }[]>()
+  for (const one of all) {
+    if (!isThere(one, now)) continue
+    const lead = leadOf(one, now)
+    if (isVague(lead.kind)) continue
+    const { id } = one
+    for (const place of placesOf(lead)) {
+      const there = places.get(place)
+      if (there === undefined) places.set(place, [{ id, name: lead.name, kind: lead.kind }])
+      else there.push({ id, name: lead.name, kind: lead.kind })
+    }
+  }
+  return places
+}
+
 /** How a found thing looks among the others, `now` in ms since 1970. */
-export const viewOf = (one: Candidate, others: Iterable<Candidate>, now: number): Found => {
+export const viewOf = (one: Thing, places: Places, now: number): Found => {
   const lead = leadOf(one, now)
   const there = one.voices.filter(({ until }) => until > now)
-  const rivals: { name: string; kind: string }[] = []
-  if (!isVague(lead.kind) && lead.port !== undefined)
-    for (const other of others) {
-      const rival = other.id === one.id || !isThere(other, now) ? undefined : leadOf(other, now)
-      if (rival?.port !== undefined && isSamePlace(lead, rival)) rivals.push(rival)
-    }
+  const rivals = isVague(lead.kind)
+    ? []
+    : placesOf(lead)
+        .flatMap((place) => places.get(place) ?? [])
+        .filter(({ id, kind }) => id !== one.id && kind !== lead.kind)
+        .slice(0, 1)
   const status = statusOf(one, now)
   const { decision } = one
   return {
