@@ -148,9 +148,22 @@ test('a device that does not show it: the command fails, and says to look', asyn
   await wire.end()
 }, 30_000)
 
+test('switched off it takes nothing in, and says so', async () => {
+  const settings = 'plugins:\n  discovery:\n    on: false\n'
+  const off = await rig({ prepare: (dir) => writeFileSync(join(dir, 'millrace.yaml'), settings) })
+  const wire = await off.connect('lamp', ['shop/#', CONFIG])
+  await wire.publish(CONFIG, record('Bench lamp'), { retain: true })
+  await wire.publish('shop/lamp/lwt', 'online', { retain: true })
+  const { body } = await off.api('/api/health')
+  expect(JSON.stringify(body)).toContain('Switched off: devices that announce themselves are not taken in.')
+  expect(await off.devices()).toEqual([])
+  await off.close()
+})
+
 test('it runs unless switched off, and its settings have sane defaults', () => {
   expect(plugin.enabled).toBe('always')
   expect(plugin.config.parse({})).toEqual({
+    on: true,
     prefix: 'homeassistant',
     devices: 1000,
     components: 64,

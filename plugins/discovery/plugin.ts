@@ -12,6 +12,7 @@ export default definePlugin({
   // It takes in only what a credential was granted, and moves nothing but for the gate.
   enabled: 'always',
   config: z.strictObject({
+    on: z.boolean().default(true).describe('Whether devices that announce themselves are taken in.'),
     prefix: z
       .string()
       .regex(/^[^\s+#$/][^\s+#]{0,99}(?<!\/)$/, 'must be a topic without wildcards')
@@ -44,6 +45,7 @@ export default definePlugin({
   native: { hears: ['#'], commands: true },
   start: ({ config, use, from, prefix, now, health, report, settle, log }) =>
     new Observable<Message<Out>>((out) => {
+      if (!config.on) return health('healthy', 'Switched off: devices that announce themselves are not taken in.')
       const { native, devices, memory } = use
       let discovery: Discovery | undefined
       let isOver = false
