@@ -126,6 +126,9 @@ export const fileSettings = z.strictObject({
       days: bounded(1, 3650, 30, 'Keep this many days'),
       maxGiB: z.number().min(0.1).max(10_000).default(10).describe('Keep at most this much'),
       except: z.array(z.string()).default([]).describe('MQTT filters of topics that are never recorded'),
+      minuteDays: bounded(1, 3650, 30, 'Charts: keep minutes this many days'),
+      hourDays: bounded(1, 36_500, 730, 'Charts: keep hours this many days'),
+      chartsMiB: bounded(16, 1_048_576, 1024, 'Charts take at most this much'),
     })
     .prefault({}),
   errors: z.strictObject({ days: bounded(1, 365, 7, 'Keep errors this many days') }).prefault({}),

@@ -6,7 +6,11 @@ import type { Journal } from './entry.ts'
 import { openJournal } from './journal.ts'
 import { keepWithin, wordsOf } from './keep.ts'
 
+/** Days are small: charts of years need them. */
+const DAYS_OF_DAYS = 3650
+
 export const journalPart = async ({ config, clock, health, ready, later }: Base): Promise<Journal> => {
+  const { minuteDays, hourDays, chartsMiB } = config.file.journal
   const journal = await openJournal(join(config.DATA_DIR, 'journal'), {
     durability: config.DURABILITY,
     clock,
@@ -15,6 +19,7 @@ export const journalPart = async ({ config, clock, health, ready, later }: Base)
       file: join(config.DATA_DIR, 'series.sqlite'),
       prefix: config.TOPIC_PREFIX,
       clock,
+      keep: { days: { minute: minuteDays, hour: hourDays, day: Math.max(DAYS_OF_DAYS, hourDays) }, mostMiB: chartsMiB },
       tell: (type, message) =>
         health.report({ source: 'journal', type, severity: 'warning', category: 'resource', message }),
     },
