@@ -37,6 +37,8 @@ export const RequestRow = ({ request, name }: { request: RequestView; name: stri
   const [isOpen, setOpen] = useState(false)
   const approval = approvalOf(workshop, request.id, useHubNow())
   const status = shownStatus(request.status, approval)
+  // A request that was only heard does not say who asked: the hub knows it from the connection.
+  const who = request.requestedBy === '' ? (approval?.requestedBy ?? '') : request.requestedBy
   const ms = took(request)
   const payload = Object.keys(request.payload).length > 0 ? JSON.stringify(request.payload) : ''
   return (
@@ -47,7 +49,8 @@ export const RequestRow = ({ request, name }: { request: RequestView; name: stri
             <strong>{intentLabel(request.intent)}</strong> <span>{name}</span>
           </span>
           <span className="small soft cut">
-            {originWords(request.requestedBy)} · <Ago at={request.issuedAt} />
+            {who !== '' && `${originWords(who)} · `}
+            <Ago at={request.issuedAt} />
             {ms === undefined || !['done', 'failed', 'timeout'].includes(request.status)
               ? ''
               : ` · took ${spanWords(ms)}`}
