@@ -434,6 +434,16 @@ describe('ways around the gate', () => {
       async () => refused(403)(await shop.ask('olga', 'door', unlock, { forwarded: 'for=192.168.1.2' })),
     ],
     [
+      'from outside, through a proxy, to the assistant',
+      'refused.remote',
+      'person:eve',
+      async () => {
+        const json = { conversationId: 'far', channel: 'web', intent: 'lock.unlock', device: 'gate' }
+        const { status } = await shop.api('/api/query', 'eve', { json, headers: { 'x-forwarded-for': '10.0.0.1' } })
+        expect(status).not.toBe(202)
+      },
+    ],
+    [
       'a request that has expired',
       'refused.expiry',
       'person:olga',

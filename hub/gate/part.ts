@@ -1,5 +1,6 @@
 // The part of the hub that is the gate.
 import { join } from 'node:path'
+import project from '../../package.json' with { type: 'json' }
 import type { Access } from '../access/access.ts'
 import type { Base } from '../base.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -7,6 +8,7 @@ import type { Devices } from '../devices/devices.ts'
 import type { Journal } from '../journal/entry.ts'
 import type { Store } from '../store/store.ts'
 import { fingerprint, newestHead, openAnchor } from './anchor.ts'
+import { canonical, sha256 } from './canonical.ts'
 import type { Gate } from './gate.ts'
 import { hazardMaster, headKey } from './key-files.ts'
 import { deviceLimits } from './limits.ts'
@@ -87,6 +89,16 @@ export const gatePart = async ({
   })
   later.audit = gate.note
   for (const { event, about } of later.unaudited.splice(0)) gate.note(event, about)
+  // Which configuration it runs with: another hash than at the start before means that somebody changed the file.
+  gate.note('hub.started', {
+    who: 'hub',
+    subject: 'millrace.yaml',
+    detail: {
+      version: project.version,
+      config: sha256(canonical(config.file)).slice(0, 16),
+      policy: policy.now.version,
+    },
+  })
   return {
     ...gate,
     // Read when asked: a spread copies the number.

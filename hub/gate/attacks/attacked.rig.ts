@@ -1,6 +1,8 @@
 // A building under attack: its dangerous things, its policy, and the check that nothing went out and the audit names who tried.
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { expect } from 'vitest'
+import { ROOT } from '../../testing/hub.ts'
 import type { Answer } from '../../testing/outsider.ts'
 import { eventually } from '../../testing/until.ts'
 import { type Building, type Name, openBuilding, type View } from './building.rig.ts'
@@ -52,7 +54,7 @@ export const refused = (status: number) => (answer: Answer<unknown>) =>
   expect(answer.status, JSON.stringify(answer.body)).toBe(status)
 
 export const openAttacked = async () => {
-  const shop = await openBuilding(POLICY)
+  const shop = await openBuilding(POLICY, { PLUGINS_DIR: join(ROOT, 'plugins') })
   await things(shop)
   await eventually(
     () => shop.api<{ items: { id: string; online: boolean; kind: string }[] }>('/api/devices', 'ada'),

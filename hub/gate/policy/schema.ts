@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ROLES } from '../../bus/principal.ts'
 import { DeviceId, Line } from '../../topics/core.ts'
 import { HAZARDS } from '../hazards.ts'
-import { isNetwork, PRIVATE } from './remote.ts'
+import { isNetwork } from './remote.ts'
 
 const Pattern = z
   .string()
@@ -137,9 +137,9 @@ export const PolicyFile = z.strictObject({
       networks: z
         .array(z.string().max(60).refine(isNetwork, "must be a network such as '192.168.1.0/24'"))
         .max(50)
-        .default([...PRIVATE])
+        .optional()
         .describe(
-          'Who comes from elsewhere, or through a proxy, is remote. Default: this machine and private networks',
+          'Who comes from elsewhere, or through a proxy, is remote. Default: private networks and those this machine is in, but not Tailscale',
         ),
     })
     .prefault({})
