@@ -30,19 +30,20 @@ interface AuditRow {
   detail: Record<string, unknown>
 }
 
+const SETTINGS = 'plugins:\n  home-assistant: {}\n  discovery:\n    answer_seconds: 2\n'
 /** Beside discovery: the plugin that announces the hub's own devices to Home Assistant. */
-const withExport = (dir: string): void => {
+const withExport = (dir: string, settings = SETTINGS): void => {
   mkdirSync(join(dir, 'plugins/home-assistant'), { recursive: true })
   const file = join(ROOT, 'plugins/home-assistant/plugin.ts')
   writeFileSync(join(dir, 'plugins/home-assistant/plugin.ts'), `export { default } from ${JSON.stringify(file)}\n`)
-  writeFileSync(join(dir, 'millrace.yaml'), 'plugins:\n  home-assistant: {}\n  discovery:\n    answer_seconds: 2\n')
+  writeFileSync(join(dir, 'millrace.yaml'), settings)
 }
 
 let hub: Rig
 /** A hub for one group of tests: a person may ask it a hundred times a minute. */
-const withHub = (): void => {
+const withHub = (settings?: string): void => {
   beforeAll(async () => {
-    hub = await rig({ prepare: withExport })
+    hub = await rig({ prepare: (dir) => withExport(dir, settings) })
   })
   afterAll(() => hub.close())
 }
@@ -475,6 +476,47 @@ describe('past the gate', () => {
   })
 })
 
+describe('discovery under a prefix of its own, for Home Assistant to ask through the gate', () => {
+  withHub('plugins:\n  home-assistant:\n    export: { owners: [] }\n  discovery:\n    prefix: announce\n')
+
+  test('the device is announced to Home Assistant by the hub alone, and what it is asked there comes by the gate', async () => {
+    const bench = await hub.connect('benchcard', ['shop/bench/#', 'announce/switch/bench/config'])
+    bench.client.on('message', (_, payload) => {
+      void bench.publish('shop/bench/state', payload, { retain: true, qos: 0 })
+    })
+    await bench.subscribe('shop/bench/power')
+    await bench.publish('shop/bench/state', 'OFF', { retain: true })
+    const record = {
+      state_topic: 'shop/bench/state',
+      command_topic: 'shop/bench/power',
+      name: 'Bench',
+      unique_id: 'b1',
+    }
+    await bench.publish('announce/switch/bench/config', record, { retain: true })
+    await hub.becomes('bench', ({ state }) => state['bench'] === false)
+
+    const home = await hub.connect('homeassistant', [
+      'homeassistant/#',
+      'jarvis/devices/+/state',
+      'jarvis/devices/+/online',
+      'jarvis/devices/+/request',
+    ])
+    await home.subscribe('homeassistant/#')
+    const config = await home.hears(({ topic }) =>
+      /^homeassistant\/switch\/millrace_\w+_bench\/\w+\/config$/.test(topic),
+    )
+    const { command_topic: command, payload_on: on } = config.json()
+    expect(command).toBe('jarvis/devices/bench/request')
+    expect(home.heard.filter(({ text }) => text.includes('shop/bench'))).toEqual([])
+    await home.publish(String(command), String(on))
+    await bench.hears('shop/bench/power')
+    const result = await hub.watcher.hears('jarvis/devices/bench/result')
+    expect(result.json()).toMatchObject({ status: 'done' })
+    expect((await hub.devices()).map(({ id }) => id)).toEqual(['bench'])
+    await Promise.all([bench.end(), home.end()])
+  })
+})
+
 describe('two hubs in one building', () => {
   withHub()
   let other: TestHub
@@ -506,8 +548,7 @@ bridge:
       env: { TOPIC_PREFIX: 'haus', BRIDGE_URL: url },
       prepare: (dir) => {
         withPlugin(dir)
-        withExport(dir)
-        writeFileSync(join(dir, 'millrace.yaml'), BRIDGE)
+        withExport(dir, BRIDGE)
       },
     })
     await device(hub, 'lathe')
