@@ -39,6 +39,7 @@ import { readFlow, readFlowDetail, readPlugin } from './read-flow.ts'
 import { readNotUnderstood, readTalk, readTurns, type PastTurn, type TalkAnswer } from './read-talk.ts'
 import { readErrorEvent, type ErrorItem } from './read-notification.ts'
 import { readReplay, readReplayId } from './read-replay.ts'
+import { readPast, type Past, type PastQuery } from '../devices/past.ts'
 import { readFound, readNetworkFound, type FoundItem, type NetworkFound } from '../network/read.ts'
 import type {
   Claim,
@@ -92,6 +93,8 @@ export interface Hub {
   stop(reason: string): Promise<StopAnswer>
   /** Takes a device out of the hub: its topics, its owner, the credentials issued for it. */
   forgetDevice(id: string): Promise<void>
+  /** The past of one value of a device; nothing when the hub has none of it. */
+  past(query: PastQuery, signal: AbortSignal): Promise<Past | undefined>
   /** Requests to one device, newest first. */
   commandsOf(device: string): Promise<CommandItem[]>
   /** Open approvals; with `all`, also those that ended, newest first, `before` an instant by the hub's clock. */
@@ -194,6 +197,16 @@ export const hubApi = (caller: Caller): Hub => {
     call(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   const post = (path: string, body: unknown): Promise<unknown> => send('POST', path, body)
 
+  /** An answer that may be that there is no such thing. */
+  const unlessMissing = async <T>(answer: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return undefined
+      throw error
+    }
+  }
+
   return {
     login: async (username, password) => {
       const body = new URLSearchParams({ grant_type: 'password', username, password })
@@ -220,6 +233,13 @@ export const hubApi = (caller: Caller): Hub => {
     },
     stop: async (reason) => shaped(readStop(await post('/api/safety/stop', { reason })), '/api/safety/stop'),
     forgetDevice: async (id) => void (await call(`/api/devices/${encodeURIComponent(id)}`, { method: 'DELETE' })),
+    past: async ({ device, field, ms, points }, signal) => {
+      const query = new URLSearchParams({ field, from: `${Math.round(ms / 1000)}s`, points: String(points) })
+      const path = `/api/devices/${encodeURIComponent(device)}/series`
+      const ends = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
+      const answer = await unlessMissing(call(`${path}?${query.toString()}`, { signal: ends }))
+      return answer === undefined ? undefined : shaped(readPast(answer), path)
+    },
     commandsOf: async (device) => {
       const query = new URLSearchParams({ device, limit: '50' })
       return readItems(await call(`/api/commands?${query.toString()}`), readCommand)
@@ -229,14 +249,7 @@ export const hubApi = (caller: Caller): Hub => {
       if (before !== undefined) query.set('before', new Date(before).toISOString())
       return readItems(await call(`/api/approvals?${query.toString()}`), readApproval)
     },
-    approval: async (id) => {
-      try {
-        return readApproval(await call(`/api/approvals/${encodeURIComponent(id)}`))
-      } catch (error) {
-        if (error instanceof Problem && error.status === 404) return undefined
-        throw error
-      }
-    },
+    approval: async (id) => readApproval(await unlessMissing(call(`/api/approvals/${encodeURIComponent(id)}`))),
     answer: async (answer) =>
       shaped(readAnswered(await post('/api/safety/hazards/approve', answer)), '/api/safety/hazards/approve'),
     takeBack: async (id) => void (await post('/api/safety/hazards/cancel', { id })),
@@ -273,12 +286,8 @@ export const hubApi = (caller: Caller): Hub => {
       }
     },
     conversation: async (id) => {
-      try {
-        return readTurns(id, await call(`/api/conversations/${encodeURIComponent(id)}`))
-      } catch (error) {
-        if (error instanceof Problem && error.status === 404) return []
-        throw error
-      }
+      const answer = await unlessMissing(call(`/api/conversations/${encodeURIComponent(id)}`))
+      return answer === undefined ? [] : readTurns(id, answer)
     },
     verifyAudit: async () => {
       const path = '/api/audit/verify'
@@ -286,12 +295,9 @@ export const hubApi = (caller: Caller): Hub => {
     },
     auditHead: async () => shaped(readAuditHead(await call('/api/audit/head')), '/api/audit/head'),
     network: async () => {
-      try {
-        return shaped(readNetworkFound(await call('/api/network/found')), '/api/network/found')
-      } catch (error) {
-        if (error instanceof Problem && error.status === 404) return undefined
-        throw error
-      }
+      const path = '/api/network/found'
+      const answer = await unlessMissing(call(path))
+      return answer === undefined ? undefined : shaped(readNetworkFound(answer), path)
     },
     searchNetwork: async () => void (await post('/api/network/search', {})),
     decideFound: async (id, verb) => {

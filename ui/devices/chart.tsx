@@ -1,6 +1,7 @@
 // The past of a device's values: which value, how far back, the chart, and the same in a sentence.
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
+import type { Hub } from '../api/client.ts'
 import { sentence } from '../api/problem.ts'
 import { isRecord } from '../api/read.ts'
 import { Choice } from '../design/field.tsx'
@@ -8,7 +9,7 @@ import { Note } from '../design/parts.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import type { DeviceView } from '../live/state.ts'
 import { drawnOf, extent, MOST_LIVE, type Live, type Stop } from './history.ts'
-import { readPastOf, type Past } from './past.ts'
+import type { Past } from './past.ts'
 import { numberText, shownValues, switchWords, type Shown } from './value.ts'
 
 const Plot = lazy(() => import('./plot.tsx').then((module) => ({ default: module.Plot })))
@@ -38,6 +39,7 @@ interface Asked {
 
 /** The past of one value, read again now and then. `undefined` until it was read. */
 const usePast = (
+  hub: Hub,
   device: string,
   field: string,
   { ms, againMs }: (typeof RANGES)[number],
@@ -54,7 +56,7 @@ const usePast = (
       try {
         if (document.visibilityState === 'hidden') wait = HIDDEN_MS
         else {
-          const past = await readPastOf({ device, field, ms, points: POINTS }, end.signal)
+          const past = await hub.past({ device, field, ms, points: POINTS }, end.signal)
           if (end.signal.aborted) return
           setAsked({ key, past })
           setProblem(undefined)
@@ -72,7 +74,7 @@ const usePast = (
       end.abort()
       clearTimeout(timer)
     }
-  }, [device, field, ms, againMs, key])
+  }, [hub, device, field, ms, againMs, key])
   return { asked: asked?.key === key ? asked : undefined, problem }
 }
 
@@ -117,7 +119,7 @@ const writer = ({ name, unit }: Shown, high: number): ((value: number) => string
 
 const OneChart = ({ device, value, range }: { device: DeviceView; value: Shown; range: (typeof RANGES)[number] }) => {
   const { hub } = useJarvisContext()
-  const { asked, problem } = usePast(device.id, value.name, range)
+  const { asked, problem } = usePast(hub, device.id, value.name, range)
   const live = useLive(device, value.name, hub.offset())
   const past = asked?.past
   const drawn = useMemo(() => past && drawnOf(past, live, Math.max(past.to, live.at(-1)?.at ?? 0)), [past, live])

@@ -1,7 +1,13 @@
-// The past of one value of a device, as the hub rolled it up: asked for, and read.
-import { bareAnswer, noAnswer, Problem } from '../api/problem.ts'
-import { count, instant, isRecord, readError, text } from '../api/read.ts'
-import { keptSession } from '../api/session.ts'
+// The past of one value of a device, as the hub rolled it up.
+import { count, instant, isRecord, text } from '../api/read.ts'
+
+/** What is asked for: at most `points` points of a value, from `ms` ago until now. */
+export interface PastQuery {
+  device: string
+  field: string
+  ms: number
+  points: number
+}
 
 /** A stretch of time. Times in ms since 1970 by the hub's clock. */
 export interface PastPoint {
@@ -28,8 +34,6 @@ export interface Past {
   points: PastPoint[]
 }
 
-const DEADLINE_MS = 15_000
-
 const readPoint = (value: unknown): PastPoint[] => {
   if (!isRecord(value)) return []
   const at = instant(value['at'])
@@ -54,44 +58,4 @@ export const readPast = (body: unknown): Past | undefined => {
     isBehind: body['behind'] === true,
     points: body['points'].flatMap(readPoint),
   }
-}
-
-const parsed = (body: string): unknown => {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
-}
-
-/** Asks for at most `points` points of a value, from `ms` ago until now. Undefined when the hub has nothing of it. Rejects with a `Problem`. */
-export const readPastOf = async (
-  { device, field, ms, points }: { device: string; field: string; ms: number; points: number },
-  signal: AbortSignal,
-): Promise<Past | undefined> => {
-  const query = new URLSearchParams({ field, from: `${Math.round(ms / 1000)}s`, points: String(points) })
-  const path = `/api/devices/${encodeURIComponent(device)}/series?${query.toString()}`
-  const token = keptSession()?.token
-  let answer: Response
-  let body: string
-  try {
-    answer = await fetch(path, {
-      headers: { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
-      cache: 'no-store',
-    })
-    body = await answer.text()
-  } catch (error) {
-    throw noAnswer(error)
-  }
-  if (answer.status === 404) return undefined
-  if (!answer.ok) throw new Problem(answer.status, readError(parsed(body)) ?? bareAnswer(answer.status))
-  const past = readPast(parsed(body))
-  if (past === undefined)
-    throw new Problem(0, {
-      code: 'UNREADABLE',
-      message: "The hub's answer is not what this app expects. Reload the page; the hub may be newer.",
-      details: {},
-    })
-  return past
 }
