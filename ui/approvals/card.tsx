@@ -20,6 +20,7 @@ import {
   neededWords,
   ownOrigin,
   partOf,
+  saidWords,
   statusAt,
 } from './words.ts'
 
@@ -126,7 +127,8 @@ export const ApprovalCard = ({ approval, isAlone = false }: Props) => {
       </header>
       <p className="effect">{approval.effect}</p>
       <p className="needed">
-        <Icon name="person" size={16} /> <span>{neededWords(approval, ownOrigin(me))}</span>
+        <Icon name="person" size={16} />{' '}
+        <span>{status === 'pending' ? neededWords(approval, ownOrigin(me)) : saidWords(approval, ownOrigin(me))}</span>
       </p>
       <Facts approval={approval} />
       <Evidence approval={approval} isOpen={isAlone} />

@@ -108,6 +108,7 @@ describe.skipIf(!present)(titleOf('two people and a welder'), { timeout: 60_000 
     expect(performance.now() - first).toBeLessThan(AT_ONCE)
     await grace.mouse.up()
     await ada.locator('.request').getByText('Done').waitFor()
+    await said(ada, 'Bob and grace said yes.').waitFor()
 
     const rows = await audit(`subject=${command}`)
     expect(rows.filter(({ event }) => event === 'cmd')).toHaveLength(1)
@@ -127,6 +128,7 @@ describe.skipIf(!present)(titleOf('two people and a welder'), { timeout: 60_000 
     const later = await browserOf('grace', link)
     await said(later, 'Denied').waitFor()
     await said(later, /, by bob$/).waitFor()
+    await said(later, 'Nobody said yes.').waitFor()
     expect(await holdButton(later).count()).toBe(0)
     const rows = await audit(`subject=${command}`)
     expect(rows.filter(({ event }) => event === 'cmd')).toEqual([])

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { readApproval, type ApprovalItem } from '../api/read-approval.ts'
 import { presenceWords } from './presence.ts'
-import { evidenceLines, partOf, who } from './words.ts'
+import { evidenceLines, neededWords, partOf, saidWords, who } from './words.ts'
 
 const NOW = Date.parse('2026-11-20T08:00:30Z')
 const ask = (more: object = {}): ApprovalItem => {
@@ -50,6 +50,16 @@ test('whoever asked may not, unless the hub says so, and everybody learns it bef
   expect(partOf(ask(), me('bob', ['safety']), NOW + 120_000)).toBe('ended')
   expect(who(ask())).toBe('somebody with the role engineer or safety')
   expect(who(ask({ evidence: {} }))).toBe('somebody who may')
+})
+
+test('who said yes, and who is missing', () => {
+  const given = [{ by: 'person:bob', at: '2026-11-20T08:00:10Z' }]
+  expect(neededWords(ask(), 'person:bob')).toBe('Two people have to say yes.')
+  expect(neededWords(ask({ given }), 'person:bob')).toBe('You said yes; one more person.')
+  expect(saidWords(ask(), 'person:bob')).toBe('Nobody said yes.')
+  expect(saidWords(ask({ given: [...given, { by: 'person:grace', at: '' }] }), 'person:ada')).toBe(
+    'Bob and grace said yes.',
+  )
 })
 
 test('presence is told in sentences', () => {

@@ -53,6 +53,12 @@ export const neededWords = ({ needed, given }: Pick<ApprovalItem, 'needed' | 'gi
   return left === 0 ? `${said}.` : `${said}; ${NUMBERS[left] ?? left} more ${left === 1 ? 'person' : 'people'}.`
 }
 
+/** Who had said yes when it ended: `Bob and grace said yes.`, `Nobody said yes.` */
+export const saidWords = ({ given }: Pick<ApprovalItem, 'given'>, own: string): string => {
+  const names = given.map(({ by }) => (by === own ? 'you' : originWords(by)))
+  return names.length === 0 ? 'Nobody said yes.' : upper(`${names.join(' and ')} said yes.`)
+}
+
 const LOOK: Record<ApprovalState, { tone: Tone; word: string }> = {
   pending: { tone: 'warn', word: 'Open' },
   approved: { tone: 'good', word: 'Approved' },
