@@ -95,7 +95,9 @@ describe.each([
     expect(found).toMatchObject({ name: 'Plug', kind: 'switch', owner: 'plugin:discovery' })
     expect([...plug.subscribed.values()]).toEqual([0, 128, 128])
     expect(plug.client.connected).toBe(true)
+    // Its empty message to itself is dropped, and nobody's attempt at anything.
     expect(hub.errors()).toEqual([])
+    expect(await audit('event=refused.publish')).toEqual([])
   })
 
   test('a request becomes one message on its command topic, caused by the gate’s command, and its answer is the result', async () => {
@@ -381,6 +383,8 @@ describe('past the gate', () => {
     }
     for (const what of await lastErrors(mallory.login.clientId, 'ui.ada-ws'))
       expect(what.slice(0, topic.length + 30)).toContain(`Publishing to ${topic} refused`)
+    const rows = (await audit('event=refused.publish')).filter(({ detail }) => detail['topic'] === topic)
+    expect(new Set(rows.map(({ who }) => who))).toEqual(new Set(['device:mallory', 'person:ada']))
     const old = await hub.mqtt({ ...mallory.login, clientId: `${mallory.login.clientId}-old` })
     await expect(old.publish(topic, 'ON')).rejects.toThrow('connection ended')
     const { body } = await hub.api<Items<Row>>(`/api/journal?topic=${encodeURIComponent(topic)}`)

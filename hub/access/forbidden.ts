@@ -11,17 +11,19 @@ export interface ForbiddenParts {
   prefix: string
   clock: Pick<Clock, 'now'>
   note: Gate['note']
+  /** Whether a topic outside the prefix makes something happen; default: what its levels tell. */
+  isCommand?: (topic: string) => boolean
 }
 
 /** Rights of MQTT clients that tell the audit of each who tried to publish a command, a result, an approval or a safety event. Questions about rights that no client asked are not told. */
 export const withForbidden = <Rights extends Pick<MqttRights, 'authenticate' | 'mayPublish'>>(
   rights: Rights,
-  { prefix, clock, note }: ForbiddenParts,
+  { prefix, clock, note, isCommand = isNativeCommand }: ForbiddenParts,
 ): Pick<MqttRights, 'authenticate' | 'mayPublish'> => {
   const connected = new WeakSet<Principal>()
   const due = openSparing(clock)
   const gates = (topic: string): boolean => {
-    if (!topic.startsWith(`${prefix}/`)) return isNativeCommand(topic)
+    if (!topic.startsWith(`${prefix}/`)) return isCommand(topic)
     const [root, , leaf] = topic.slice(prefix.length + 1).split('/')
     return root === 'approvals' || root === 'safety' || (root === 'devices' && (leaf === 'cmd' || leaf === 'result'))
   }

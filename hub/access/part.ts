@@ -38,6 +38,7 @@ const openIssuers = async ({ config, clock, log, health }: Base): Promise<Issuer
 export const accessPart = async (above: Above): Promise<Access & { guarded: ReturnType<typeof openGuarded> }> => {
   const { config, clock, log, health, later, store, table, found } = above
   const guarded = openGuarded()
+  const isCommand = (topic: string): boolean => isNativeCommand(topic) || guarded.has(topic)
   const note = noteTo(later)
   const due = openSparing(clock)
   const access = await openAccess({
@@ -50,7 +51,7 @@ export const accessPart = async (above: Above): Promise<Access & { guarded: Retu
     table,
     ownerOf: (device) => later.devices?.ownerOf(device),
     claimOwner: (device, owner) => later.devices?.claim(device, owner),
-    nativeCommands: (topic) => isNativeCommand(topic) || guarded.has(topic),
+    nativeCommands: isCommand,
     pluginTopics: pluginTopics(found, table),
     audit: note,
     adminUser: config.ADMIN_USER,
@@ -61,7 +62,7 @@ export const accessPart = async (above: Above): Promise<Access & { guarded: Retu
   later.access = access
   return {
     ...access,
-    ...withForbidden(access, { prefix: config.TOPIC_PREFIX, clock, note }),
+    ...withForbidden(access, { prefix: config.TOPIC_PREFIX, clock, note, isCommand }),
     guarded,
     denied: (by, { route, ...detail }) => {
       const more = due(by, `${route} ${detail.reason}`)

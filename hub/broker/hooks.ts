@@ -8,6 +8,7 @@ import type { BrokerLimits } from './limits.ts'
 import type { Logins } from './logins.ts'
 import type { Owners } from './owners.ts'
 import type { QuietWarn } from './quiet.ts'
+import { isNativeCommand } from '../topics/native.ts'
 import { isReserved, levelsOf, shared } from './topic-names.ts'
 
 export interface HookParts {
@@ -133,13 +134,12 @@ export const openHooks = (parts: HookParts): Hooks => {
     authorizePublish(link, packet, done) {
       // Without a connection it is a will that an earlier run left in the store. It was checked when its client connected.
       const left = link === null && willOwner(packet) !== '' && !isReserved(packet.topic)
+      // Not asked about: whoever answers would take it for an attempt to command somebody.
+      if (isNativeCommand(packet.topic) && isEmptyOnOwn(link, packet)) return pass(packet, done)
       const verdict = left ? YES : mayPublish(link?.peer?.principal, packet.topic)
       if (verdict.ok) return done()
+      if (isEmptyOnOwn(link, packet)) return pass(packet, done)
       counts.refusedPublishes++
-      if (isEmptyOnOwn(link, packet)) {
-        packet.isVoid = true
-        return done()
-      }
       const origin = link?.peer?.origin ?? ''
       warn('mqtt-publish-refused', origin, {
         origin,
@@ -212,6 +212,13 @@ export const openHooks = (parts: HookParts): Hooks => {
       counts.received++
       return take(packet, original, link, committed)
     },
+  }
+
+  /** Passes over a message: it is counted as refused and reaches nobody, and its sender stays. */
+  function pass(packet: Packet, done: () => void): void {
+    counts.refusedPublishes++
+    packet.isVoid = true
+    done()
   }
 
   /**
