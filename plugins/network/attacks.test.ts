@@ -13,7 +13,7 @@ import {
   LOOPBACK,
   recordsOf,
 } from './network.fake.ts'
-import { readPacket } from './packet.ts'
+import { queriesOf, readPacket } from './packet.ts'
 import { openRecords } from './records.ts'
 import { openRegistry } from './registry.ts'
 import { openSearch } from './search.ts'
@@ -64,7 +64,8 @@ const memory = {
   keys: async () => [],
 }
 const world = () => {
-  const now = () => 1_000_000
+  const clock = { ms: 1_000_000 }
+  const now = () => clock.ms
   const records = openRecords({
     types: Settings.parse({}).services,
     now,
@@ -75,6 +76,7 @@ const world = () => {
   const registry = openRegistry({ memory, now, most: 256, mostOfOne: 64, keepMs: 1e9, reopened: () => {} })
   const take = (finding: Finding) => registry.take({ kind: 'found', finding })
   const dns = (bytes: Buffer): void => {
+    clock.ms += 250
     let packet: Packet
     try {
       packet = decode(bytes)
@@ -83,8 +85,7 @@ const world = () => {
     }
     const answers = readPacket(packet)
     for (const finding of answers === undefined ? [] : records.take(answers, PEER)) take(finding)
-    records.due()
-    records.known()
+    for (const query of queriesOf(records.due(), records.known())) decode(encode({ type: 'query', ...query }))
   }
   const fits = (): void => {
     for (const found of registry.list()) Found.parse(found)
@@ -190,6 +191,31 @@ test.each([
   dns(bytes)
   expect(performance.now() - began).toBeLessThan(200)
   expect(registry.size()).toBe(0)
+})
+
+test('what cannot be said again is never asked for: no odd name makes the hub send broken messages', () => {
+  const { records, dns } = world()
+  const names = ['\ufffd'.repeat(20), 'a.b', 'ü'.repeat(31), 'plain']
+  dns(encode({ type: 'response', answers: names.flatMap((name) => recordsOf({ ...service, name }).slice(0, 1)) }))
+  dns(
+    encode({
+      type: 'response',
+      answers: recordsOf({ ...service, name: 'odd host', host: `${'\ufffd'.repeat(20)}.local` }),
+    }),
+  )
+  // A label of bytes that are no UTF-8, which a reader turns into signs of three bytes each.
+  const raw = encode({ type: 'response', answers: recordsOf({ ...service, name: 'x'.repeat(63) }) })
+  dns(Buffer.from(raw.map((byte) => (byte === 0x78 ? 0xff : byte))))
+  expect(records.size()).toBeGreaterThan(4)
+  const questions = [...records.due(), ...records.browse()]
+  for (const query of queriesOf(questions, records.known())) {
+    const { questions: again, answers } = decode(encode({ type: 'query', ...query }))
+    expect(again?.map(({ name }) => name)).toEqual(query.questions.map(({ name }) => name))
+    expect(answers?.length).toBe(query.answers.length)
+  }
+  expect(records.known().map(({ data }) => data)).toEqual(
+    ['ü'.repeat(31), 'plain', 'odd host'].map((name) => `${name}._octoprint._tcp.local`),
+  )
 })
 
 test('the fullest message a network carries is read in a fraction of 50 ms', () => {

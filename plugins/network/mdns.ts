@@ -75,10 +75,15 @@ export const openMdns = ({ net, port, admits, heard, unread, opened, failed }: M
   return {
     ask(questions, known) {
       if (!isOpen || isClosed || questions.length === 0) return
-      for (const query of queriesOf(questions, known))
-        speaker.query({ ...query, type: 'query' }, (error) => {
-          if (error !== null && error !== undefined && !isClosed) failed(error)
-        })
+      try {
+        for (const query of queriesOf(questions, known))
+          speaker.query({ ...query, type: 'query' }, (error) => {
+            if (error !== null && error !== undefined && !isClosed) failed(error)
+          })
+      } catch (error) {
+        // What the library cannot encode must not end the hub.
+        failed(error instanceof Error ? error : new Error(String(error)))
+      }
     },
     close: () =>
       new Promise((done) => {

@@ -71,6 +71,12 @@ export const TRUNCATED = 1 << 9
 const FRAME = 1200
 const COST = { question: 6, answer: 16, header: 12 }
 
+/** Whether a name can be said as it was heard: labels of 1 to 63 bytes, 255 in all, nothing that was no UTF-8 (RFC 1035 2.3.4). */
+export const isSayable = (name: string): boolean =>
+  Buffer.byteLength(name) <= 253 &&
+  !name.includes('\ufffd') &&
+  name.split('.').every((label) => label !== '' && Buffer.byteLength(label) <= 63)
+
 export interface Query {
   questions: Question[]
   answers: KnownAnswer[]

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { factsOf, type Finding } from './finding.ts'
 import { mayBeItsAddress } from './nets.ts'
-import type { Answer, KnownAnswer, Question } from './packet.ts'
+import { type Answer, isSayable, type KnownAnswer, type Question } from './packet.ts'
 import { kindOf, SERVICES } from './services.ts'
 import { line } from './words.ts'
 
@@ -14,6 +14,8 @@ interface Instance {
   /** Its full name as it came, for questions; keys are in lower case (RFC 6762 16). */
   name: string
   label: string
+  /** Whether its name can be said again. Not one with a dot in its label: the library joins labels by dots. */
+  isSayable: boolean
   from: string
   /** ms since 1970. */
   until: number
@@ -129,7 +131,14 @@ export const openRecords = ({ types, now, random, most, mostOfOne, full = () => 
     const ttlMs = lifeOf(answer)
     const isLost = known?.srv === undefined || known.srv.until <= now() || addressesOf(known).length === 0
     instances.set(key, {
-      ...(known ?? { type, name: answer.data, label: line(label, 64), asked: 0, askAt: now() + 200 }),
+      ...(known ?? {
+        type,
+        name: answer.data,
+        label: line(label, 64),
+        isSayable: !label.includes('.') && isSayable(answer.data),
+        asked: 0,
+        askAt: now() + 200,
+      }),
       from,
       ttlMs,
       until: now() + ttlMs,
@@ -142,7 +151,7 @@ export const openRecords = ({ types, now, random, most, mostOfOne, full = () => 
     const key = keyOf(answer.name)
     const one = instances.get(key)
     const { target, port } = answer.data
-    if (one === undefined || !/\.local$/i.test(target)) return
+    if (one === undefined || !/\.local$/i.test(target) || !isSayable(target)) return
     if (answer.ttl === 0) delete one.srv
     else one.srv = { target, port, until: now() + lifeOf(answer) }
     touched.add(key)
@@ -215,10 +224,10 @@ export const openRecords = ({ types, now, random, most, mostOfOne, full = () => 
       return questions
     },
     known: () =>
-      [...instances.values()].flatMap(({ type, name, until, ttlMs }): KnownAnswer[] => {
+      [...instances.values()].flatMap(({ type, name, isSayable, until, ttlMs }): KnownAnswer[] => {
         const left = until - now()
         // RFC 6762 7.1: not what has lived half its life, so that it is said again in time.
-        if (left * 2 <= ttlMs) return []
+        if (left * 2 <= ttlMs || !isSayable) return []
         return [{ type: 'PTR', class: 'IN', name: `${type}.local`, ttl: Math.floor(left / 1000), data: name }]
       }),
     browse: () => types.map((type) => question(`${type}.local`, 'PTR')),
@@ -233,7 +242,7 @@ export const openRecords = ({ types, now, random, most, mostOfOne, full = () => 
 
   function missingOf(one: Instance): Question[] {
     if (one.srv === undefined || one.srv.until <= now() || one.txt === undefined)
-      return [question(one.name, 'SRV'), question(one.name, 'TXT')]
+      return !one.isSayable ? [] : [question(one.name, 'SRV'), question(one.name, 'TXT')]
     const alive = [...(hosts.get(one.srv.target.toLowerCase())?.addresses.values() ?? [])]
     if (alive.some(({ until }) => until > now())) return []
     return [question(one.srv.target, 'A'), question(one.srv.target, 'AAAA')]
