@@ -11,5 +11,5 @@ export const demandLocal = (hostname: string): void => {
   if (isIP(host) !== 0 && !isSiteAddress(host)) throw outside(host)
 }
 
-/** Resolves names whose addresses are all on the site, and refuses the others. */
-export const localLookup = () => siteLookup(undefined, outside)
+/** Resolves names whose addresses are all on the site, and refuses the others. `resolve` is the system's, but for tests. */
+export const localLookup = (resolve?: Parameters<typeof siteLookup>[0]) => siteLookup(resolve, outside)
