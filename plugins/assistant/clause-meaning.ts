@@ -7,6 +7,7 @@ import { fieldsOf } from './fields.ts'
 import { intentsFor, isGrave } from './intents.ts'
 import { readNamed } from './named-intents.ts'
 import { nearDevices } from './near.ts'
+import { candidates } from './wishes.ts'
 import { readScene } from './scene-options.ts'
 import { spokenForIn } from './spoken-for.ts'
 import { type Target, targetsOf } from './targets.ts'
@@ -24,18 +25,30 @@ const unknown = (matched: Understanding['matched'], considered: Understanding['c
 
 /** No device is named: the ones spoken of before, or the only one that can do it; a question otherwise. */
 const fromContext = (
-  { all, world: { before }, spoken }: Scene,
+  { clause, all, world: { before }, spoken }: Scene,
   { target, family, matched }: About & { family: Family },
 ): { target: Target; matched: Understanding['matched']; byPronoun: boolean } | Read => {
   const ids = before.devices.length > 0 ? before.devices : (before.asked?.devices ?? [])
-  const devices = ids.flatMap((id) => all.find(({ device }) => device.id === id)?.device ?? [])
+  const spokenOf = ids.flatMap((id) => all.find(({ device }) => device.id === id)?.device ?? [])
+  const fits = fittingAmount(spoken)
+  const free = spoken.notForPayload(target.numbers)
+  const isAble = (device: Device): boolean => candidates(device, family, clause.words, free).length > 0
+  const isHarmless = (device: Device): boolean =>
+    candidates(device, family, clause.words, free).every((intent) => !isGrave(device, intent))
+  // "How warm is it in the shop?" and then "set it to 20 degrees": what can do that there.
+  const beside =
+    fits === undefined || spokenOf.some(isAble)
+      ? []
+      : all
+          .map(({ device }) => device)
+          .filter((one) => one.area === before.zone && fits(one) && isAble(one) && isHarmless(one))
+  const devices = beside.length === 1 ? beside : spokenOf
   if (devices.length > 0)
     return {
       target: { ...target, devices, isGroup: devices.length > 1, isEmpty: false },
       matched: [...matched, { words: 'context', as: devices.map(({ id }) => id).join(', ') }],
       byPronoun: true,
     }
-  const fits = fittingAmount(spoken)
   const able = all
     .map(({ device }) => device)
     .filter((device) => canDo(device, family) && (fits === undefined || fits(device)))

@@ -70,7 +70,11 @@ export const fittingAmount = ({ main }: SpokenFor): ((device: Device) => boolean
 /** The devices and the verb of a clause, each read by the light of the other. */
 export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: Scene): About => {
   const { words, verb } = clause
-  const said = verb?.family ?? (before.lastIntent === undefined ? undefined : familyOf(before.lastIntent))
+  const isFull = amountsIn(spoken.main, new Set()).some(({ share, value }) => share && value === 1)
+  const said =
+    verb?.family ??
+    (isFull && before.devices.length > 0 ? 'set' : undefined) ??
+    (before.lastIntent === undefined ? undefined : familyOf(before.lastIntent))
   const target = targetsOf({
     words: spoken.main,
     taken: spoken.taken,

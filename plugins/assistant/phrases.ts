@@ -5,7 +5,7 @@ export const CANCEL =
 export const CONFIRM =
   /^(?:(?:confirm|proceed|yes|ja|jawohl|go ahead|bestaetigen?|bestaetigt|ich bestaetige|confirmed|ok|okay|sure)(?: .*)?|do it|mach das|mach es|tu es)$/
 export const CORRECTION =
-  /^(.*\b(?:i mean|i meant|no wait|wait no|no sorry|sorry no|or rather|scratch that|no make that|no not that one|ich meine|ich meinte|nein warte|warte nein|nein doch|ach nein|nee doch|quatsch|besser gesagt|beziehungsweise|vielmehr|sorry|no(?=[ ,]+(?:the|not|turn|switch|i))|(?:nein|nee)(?=[ ,]+(?:das|die|der|den|dem|mach|schalt|ich)))[ ,.:]+)(?=\S)/
+  /^(.*)\b(?:i mean|i meant|no wait|wait no|no sorry|sorry no|or rather|scratch that|no make that|no not that one|ich meine|ich meinte|nein warte|warte nein|nein doch|ach nein|nee doch|quatsch|besser gesagt|beziehungsweise|vielmehr|sorry|(?<=\w.*)actually|no(?=[ ,]+(?:the|not|turn|switch|i|on|off|up|down|open|close|make|set)\b)|(?:nein|nee|ne|doch lieber|oder lieber)(?=[ ,]+(?:das|die|der|den|dem|mach|schalt|ich|an|aus|auf|zu|im|in|beim|am)\b))[ ,.:]+(?=\S)/
 /** Calls for attention in front of what is wanted. */
 export const ATTENTION =
   /^\s*(?:(?:hold on|hang on|wait(?: (?:a|1) (?:secs?|seconds?|moment|minutes?))?|(?:one|1|just a|ein|einen) (?:secs?|seconds?|moment|minutes?|augenblick)|listen(?: up)?|look|warte(?: mal)?|moment(?: mal)?|hoer mal|pass auf|sag mal|du|oh no|oh dear|oh nein|damn|sorry|excuse me|entschuldigung|hey jarvis|jarvis)\s*,\s*)+/
@@ -28,6 +28,9 @@ export const LATER =
 /** `at six`, `um sechs`: a time of day where nothing is set to a number. */
 export const AT_HOUR =
   /\b(?:at|by|um|gegen) (?:[1-9]|1\d|2[0-4]|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|eins|zwei|drei|vier|fuenf|sechs|sieben|acht|neun|zehn|elf|zwoelf|halb \w+)(?= ?(?:$|,|please|bitte|sharp|an|aus|ein|auf|zu|ab|einschalten|ausschalten|anmachen|ausmachen|schliessen|oeffnen|starten|stoppen|today|heute))|\b(?:half past|quarter (?:to|past)|halb|viertel (?:vor|nach)|dreiviertel) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|eins|zwei|drei|vier|fuenf|sechs|sieben|acht|neun|zehn|elf|zwoelf)\b/
+/** Without one of these a number after `at` is no time of day. */
+export const SWITCHES =
+  /\b(?:on|off|open|close|lock|unlock|start|stop|shut|pause|an|aus|ein|auf|zu|ab|\w*(?:schalte|mache|starte|stoppe|oeffne|schliesse)n?)\b/
 export const SETS =
   /\b(?:set|run|dim|volume|level|brightness|speed|fan|extractor|amps?|stell\w*|setz\w*|dimm\w*|erhoeh\w*|senk\w*|reduzier\w*|heller|dunkler|lauter|leiser|waermer|kaelter)\b/
 export const DURATION =

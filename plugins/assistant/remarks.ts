@@ -1,5 +1,5 @@
 // Parts of a sentence that tell and ask for nothing: "it's boiling in here", "der nervt", "I already switched it off".
-import type { Token } from './words.ts'
+import { isKnown, type Token } from './words.ts'
 
 /** A subject and its verb in one: `it's`, `I'm`, `somebody's`. */
 const CONTRACTED =
@@ -36,6 +36,8 @@ export const isRemark = (part: readonly Token[], isNoun: (word: string) => boole
   if (words.some((word) => ASKS.test(word)) && !/^(?:cant|dont)$/.test(second)) return false
   if (first === 'id') return false
   if (CAUSE.test(part[0]?.word ?? '') && words.length > 1) return true
+  // `im Flur` is no `I'm`.
+  if (first === 'im' && isKnown(second)) return false
   if (CONTRACTED.test(first)) return words.length > 1
   const isVerb = (word: string): boolean => VERB.test(word) || (/^[a-z]{3,}(?:ing|t)$/.test(word) && !isNoun(word))
   if (SUBJECT.test(first) && VERB.test(second)) return true

@@ -20,6 +20,7 @@ import {
   NOT_A_NO,
   SETS,
   STOP_ALL,
+  SWITCHES,
   THANKS,
   WHETHER,
 } from './phrases.ts'
@@ -69,7 +70,7 @@ const understand = (text: string, world: World): Understanding => {
   if (NEGATED.test(line) && !NOT_A_NO.test(line)) return no('negated', NEGATED.exec(line)?.[0] ?? '', 'no')
   const without = whole.replace(WHETHER, '')
   if (LATER.test(whole)) return no('later', LATER.exec(whole)?.[0] ?? '', 'later')
-  const hour = SETS.test(whole) ? undefined : AT_HOUR.exec(whole)?.[0]
+  const hour = SETS.test(whole) || !SWITCHES.test(whole) ? undefined : AT_HOUR.exec(whole)?.[0]
   if (hour !== undefined) return no('later', hour, 'later')
   if (CONDITION.test(without)) return no('condition', CONDITION.exec(without)?.[0] ?? '', 'a condition')
 

@@ -10,6 +10,10 @@ import type { Token } from './words.ts'
 
 const MOST_OPTIONS = 8
 
+/** Words for the whole of where one is, when no area is called so. */
+const WHOLE =
+  /^(?:workshop|shop|werkstatt|house|home|haus|hause|building|gebaeude|hall|halle|room|raum|place|hier|here|inside|drinnen)$/
+
 export const readQuestion = (
   bare: readonly Token[],
   all: readonly Known[],
@@ -30,7 +34,9 @@ export const readQuestion = (
   })
   const matched = [{ words: spell(bare), as: `question${aspect === undefined ? '' : ` about ${aspect}`}` }]
   const isBare =
-    isReading && target.devices.length === 0 && target.unknown.every((word) => aspectOf([{ word }]) === aspect)
+    isReading &&
+    target.devices.length === 0 &&
+    target.unknown.every((word) => aspectOf([{ word }]) === aspect || WHOLE.test(word))
   if (target.isEmpty || isBare) {
     const about = isReading ? all.filter(({ device }) => readsOf(device, aspect)).map(({ device }) => device.id) : []
     const ids = about.length > 0 ? about : before.devices.filter((id) => all.some(({ device }) => device.id === id))

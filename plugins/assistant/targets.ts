@@ -213,8 +213,8 @@ export const targetsOf = (asked: TargetsAsked): Target => {
         atoms.some((atom) => all.some(({ kind, names }) => kind.has(atom) || names.some((n) => n.has(atom)))),
       )
     : []
-  const isPlace = (atom: string): boolean => all.some(({ area }) => area.has(atom))
-  const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms.filter((atom) => !isPlace(atom)))])
+  const isKind = (atom: string): boolean => all.some(({ kind, area }) => kind.has(atom) && !area.has(atom))
+  const atoms = new Set([...own, ...lent.flatMap((one) => one.atoms.filter(isKind))])
   const placeOnlyNow = isPlaceOnly && atoms.size === own.size
   const { fits } = asked
   const byFit =

@@ -40,6 +40,7 @@ export const WEAK = new Set([
   'brightness',
   'temperature',
   'work',
+  'job',
 ])
 const atomsOf = (text: string): Set<string> =>
   new Set(
@@ -78,6 +79,7 @@ export const vocabularyOf = (device: Device, synonyms: Synonyms): Known => {
   if (found !== undefined) return found.device === device ? found : { ...found, device }
   const area = new Set(areas.flatMap((text) => [...atomsOf(text)]))
   const kind = new Set([device.kind, ...domains, ...settingsOf(device)].flatMap((text) => [...atomsOf(text)]))
+  if (kind.has('media')) kind.add('music')
   const sets = [...names, device.id, ...scenesOf(device)].map(atomsOf)
   const words = [...names, ...areas, ...scenesOf(device)].flatMap((text) => tokens(text).map(({ word }) => word))
   const made: Known = {

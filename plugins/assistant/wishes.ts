@@ -34,8 +34,11 @@ const WITH_AMOUNT: readonly Family[] = ['on', 'start', 'open', 'close', 'up', 'd
 const isChange = (family: Family): boolean => family === 'set' || family === 'more' || family === 'less'
 
 /** An amount that a verb does not say by itself: "open it fully" is no amount, "open it halfway" is. */
-const hasAmount = (clause: readonly Token[], taken: ReadonlySet<number>): boolean =>
-  amountsIn(clause, taken).some(({ share, value }) => !share || (value > 0 && value < 1))
+const hasAmount = (clause: readonly Token[], taken: ReadonlySet<number>, isSpeed: boolean): boolean =>
+  amountsIn(clause, taken).some(
+    ({ share, value, at }) =>
+      !share || (value > 0 && value < 1) || (value === 1 && isSpeed && clause[at]?.word !== 'ganz'),
+  )
 
 /** The intents of a device that a verb may mean with what else was said. */
 export const candidates = (
@@ -55,7 +58,7 @@ export const candidates = (
       ...own,
     ]
   }
-  if (!WITH_AMOUNT.includes(family) || !hasAmount(clause, taken)) return usual
+  if (!WITH_AMOUNT.includes(family) || !hasAmount(clause, taken, family === 'on' || family === 'start')) return usual
   return [...usual, ...Object.keys(device.intents).filter((intent) => familyOf(intent) === 'set' && calm(intent))]
 }
 

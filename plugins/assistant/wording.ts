@@ -49,6 +49,12 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     'ausser $1',
   ],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
+  [
+    /\b(hundred|thousand) and (?=(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fif|twen|for|six|seven|eigh|nine))/g,
+    '$1 ',
+  ],
+  [/\bbis (?:auf |zu )?(?=\d|\w+ ?(?:prozent|grad|%))/g, 'auf '],
+  [/\bmute (.{2,30}?)(?=\s*(?:,|$))/g, 'set $1 to 0'],
   [/\b(turn|switch|shut|power)(ed|ing)? of\b/g, '$1$2 off'],
   [/\bof\s*$/g, 'off'],
   [/\bright (?:now|away|there|here|then|off|after)\b|\ball right\b/g, ''],
@@ -69,8 +75,12 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
 const THING_IS =
   /\b((?:the|my|our|that) (?:\w+ )?\w+)['’]s (?=(?:too|so|not|still|already|just|really|very|getting|on|off|here|open|closed|done|ready|broken|empty|full|loud|hot|cold|\w+ing)\b)/gi
 
+const ALL = /\b(?:all|every\w*|any|alle[ns]?|alles|both|beide|lights|lamps|lichter|lampen)\b/
+
 /** What was said, in the form the rules read: lower case, umlauts written out, one wording for each of these things. */
 export const worded = (text: string): string => {
   const files = plain(text.replace(THING_IS, '$1 is ')).replace(FILE, ' file ').replace(QUOTED_FILE, '$1 file ')
-  return FORMS.reduce((line, [pattern, form]) => line.replace(pattern, form), files)
+  const line = FORMS.reduce((said, [pattern, form]) => said.replace(pattern, form), files)
+  // "All but the hall" leaves something out; "this off but that on" says two things.
+  return ALL.test(line) ? line : line.replace(/\b(?:but|aber)\b/g, ' , ')
 }
