@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Access } from '../../access/access.ts'
 import type { Bus } from '../../bus/bus.ts'
-import { GATE, originOf, type Principal } from '../../bus/principal.ts'
+import { GATE, type Principal } from '../../bus/principal.ts'
 import { type Clock, iso } from '../../clock.ts'
 import type { Devices } from '../../devices/devices.ts'
-import { Forbidden, Recoverable, reasonOf } from '../../errors.ts'
+import { reasonOf } from '../../errors.ts'
 import type { Health } from '../../health/report.ts'
 import type { Tables } from '../../store/store.ts'
 import { message } from '../../streams/message.ts'
@@ -18,16 +18,15 @@ import type { Answer } from '../gate.ts'
 import { type No, refusal } from '../judge.ts'
 import type { PolicySource } from '../policy/file.ts'
 import { approvalDigest, effectOf, evidenceOf, type OpenApproval } from './approval.ts'
-import { openBook } from './book.ts'
+import { type Book, openBook } from './book.ts'
 import { away, type Cleared, openConditions } from './conditions.ts'
 import { openLatch } from './latch.ts'
 import { openPresence } from './presence.ts'
+import { openReleases } from './release.ts'
 import { openSignatures, type Signature } from './signatures.ts'
 import { openSteady } from './steady.ts'
 
 const LOOK_MS = 5_000
-const HUB = 'hub'
-const RESUME = 'safety.resume'
 
 export interface ApprovalsParts {
   db: Kysely<Tables>
@@ -113,34 +112,17 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     return { commandId, status, http, ...(reason === undefined ? {} : { reason }) }
   }
 
-  const release = async (approval: OpenApproval, by: string): Promise<Record<string, unknown>> => {
-    const { held } = latch
-    const roles = policy.now.settings.resume.roles
-    const wrong =
-      held === undefined || held.at !== approval.view.payload['at']
-        ? 'the shop was stopped again meanwhile, or is released already'
-        : approval.view.given.some(({ by: one }) => {
-              const who = principalOf(one)
-              return who === undefined || !mayApprove(who).ok || !roles.some((role) => who.roles.includes(role))
-            })
-          ? 'one of those who said yes may not any more'
-          : undefined
-    if (wrong !== undefined) {
-      desk.note('latch.kept', approval.view.commandId, by, { approval: approval.view.id, why: wrong })
-      return { released: false, reason: wrong }
-    }
-    await latch.release()
-    desk.note('latch.released', approval.view.commandId, by, {
-      approval: approval.view.id,
-      given: approval.view.given,
-      stop: held,
-      policy: policy.now.version,
-    })
-    announce('latch.released', by, { stop: held })
-    return { released: true }
-  }
-
-  const book = openBook({
+  const releases = openReleases({
+    clock,
+    policy,
+    latch,
+    desk,
+    principalOf,
+    mayApprove,
+    announce,
+    book: () => book,
+  })
+  const book: Book = openBook({
     db,
     bus,
     clock,
@@ -153,7 +135,7 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     note: (event, view, who, detail, same) =>
       desk.note(event, view.commandId, who, detail, view.device, view.intent, same),
     ended(approval, status, why, by) {
-      if (approval.about === 'resume') return status === 'approved' ? release(approval, by) : undefined
+      if (approval.about === 'resume') return status === 'approved' ? releases.carryOut(approval, by) : undefined
       const command = waiting.get(approval.view.commandId)
       waiting.delete(approval.view.commandId)
       if (command === undefined) return undefined
@@ -217,65 +199,13 @@ export const openApprovals = async (parts: ApprovalsParts) => {
     return { commandId: request.id, status: 'awaiting_confirmation', http: 202, approval: asked.view.id }
   }
 
-  const resume = async (
-    who: Principal,
-    reason: string,
-  ): Promise<{ released: boolean; approval?: OpenApproval['view'] }> => {
-    const by = originOf(who)
-    const { held } = latch
-    const { roles, dual } = policy.now.settings.resume
-    if (who.kind !== 'person' || !mayApprove(who).ok || !roles.some((role) => who.roles.includes(role))) {
-      desk.note('refused.resume', '', by, { why: 'role', takes: roles }, HUB, RESUME, 'role')
-      throw new Forbidden(`Releasing the shop takes one of the roles: ${roles.join(', ')}.`)
-    }
-    const outside = away(policy, who)
-    if (outside !== undefined) {
-      desk.note('refused.resume', '', by, { why: 'remote' }, HUB, RESUME, 'remote')
-      throw new Forbidden(`The shop is not released from outside: ${outside}.`)
-    }
-    if (held === undefined) throw new Recoverable('CONFLICT', 'The shop is not stopped: there is nothing to release.')
-    if (!dual) {
-      await latch.release()
-      desk.note('latch.released', '', by, { stop: held, reason, policy: policy.now.version })
-      announce('latch.released', by, { stop: held })
-      return { released: true }
-    }
-    const payload = { stop: held.stop, at: held.at }
-    const asked = await book.ask({
-      about: 'resume',
-      request: {
-        id: `resume-${randomUUID()}`,
-        device: HUB,
-        intent: RESUME,
-        payload,
-        requestedBy: by,
-        ...(reason === '' ? {} : { reason }),
-        digest: digestOf(HUB, RESUME, payload),
-      },
-      effect: `Releases the shop after the stop by ${held.by} at ${held.at}: machines can be asked for again. Nothing starts by itself.`,
-      takes: {
-        hazard: 'high',
-        approve: roles,
-        requesterMayApprove: true,
-        people: 2,
-        phrase: policy.now.settings.phrase,
-      },
-      policy: policy.now.version,
-      evidence: { policy: policy.now.version, stop: held, approve: roles, requesterMayApprove: true },
-      signed: false,
-      expiresAt: clock.now() + policy.now.settings.approvalSeconds * 1000,
-    })
-    if (!asked.ok) throw new Recoverable(asked.http === 503 ? 'UNAVAILABLE' : 'CONFLICT', asked.why)
-    return { released: false, approval: asked.view }
-  }
-
   return {
     book,
     presence,
     signatures,
     latch,
     hold,
-    resume,
+    resume: releases.ask,
     /** What the policy says of it before anybody is asked. */
     async check(command: Command, who: Principal | undefined, signature: Signature | undefined) {
       lookAtClock()
