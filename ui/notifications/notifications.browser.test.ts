@@ -62,6 +62,11 @@ describe.skipIf(!present)(titleOf('notifications'), { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: `Mark as seen: ${flow.title}` }).focus()
     await page.keyboard.press('Enter')
     await bell(page, 'Notifications, 2 new').waitFor()
+    expect(
+      await row(page, flow.id)
+        .getByRole('link')
+        .evaluate((one) => one === document.activeElement),
+    ).toBe(true)
     expect(hub.inbox.list().find(({ id }) => id === flow.id)?.seenBy).toEqual(['person:ada'])
     await page.getByRole('button', { name: /^New/ }).click()
     await row(page, flow.id).waitFor({ state: 'detached' })
@@ -109,6 +114,12 @@ describe.skipIf(!present)(titleOf('notifications'), { timeout: 60_000 }, () => {
     await page.goBack()
     await follow(stop.id, '/')
     await page.getByRole('heading', { name: 'Now' }).waitFor()
+    // Whoever comes another way has seen it as well.
+    hub.inbox.put({ ...approval, seenBy: [] })
+    await page.goto(`${hub.origin}/approvals/${asked.id}`)
+    await expect
+      .poll(() => hub.inbox.list().find(({ id }) => id === approval.id)?.seenBy, eventually)
+      .toEqual(['person:ada'])
     hub.approvals.end(asked, 'denied', 'person:grace', 'denied by person:grace')
     for (const [link, path, says] of [
       [approval.link, `/approvals/${asked.id}`, 'denied by person:grace'],

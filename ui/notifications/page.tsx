@@ -1,5 +1,5 @@
 // Notifications: what people should know of, what is over, and the way to each.
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { Button as AriaButton } from 'react-aria-components'
 import { Problem, sentence } from '../api/problem.ts'
 import type { NotificationItem } from '../api/read-notification.ts'
@@ -13,7 +13,7 @@ import { say } from '../design/toast.tsx'
 import { useJarvisContext } from '../live/jarvis.tsx'
 import { placeOfLink } from '../pages/alias.ts'
 import { To } from '../pages/to.tsx'
-import { CHOICES, chosen, isUnread, kindOf, levelLook, timesWords, type Choice } from './words.ts'
+import { CHOICES, chosen, hasPage, isUnread, kindOf, levelLook, timesWords, type Choice } from './words.ts'
 
 interface RowProps {
   item: NotificationItem
@@ -51,21 +51,33 @@ const Inside = ({ item, isNew }: Omit<RowProps, 'onSeen'>) => {
   )
 }
 
-const Row = ({ item, isNew, onSeen }: RowProps) => (
-  <li className="line notice" data-notification={item.id} data-new={isNew} data-open={item.isOpen}>
-    {item.link === undefined ? (
-      <div className="line-head">
-        <Inside item={item} isNew={isNew} />
-      </div>
-    ) : (
-      <To path={placeOfLink(item.link)} className="line-head" {...(isNew ? { onFollow: onSeen } : {})}>
-        <Inside item={item} isNew={isNew} />
-        <span className="unseen">{kindOf(item).open}</span>
-      </To>
-    )}
-    {isNew && <Button look="quiet" icon="check" label={`Mark as seen: ${item.title}`} onPress={onSeen} />}
-  </li>
-)
+const Row = ({ item, isNew, onSeen }: RowProps) => {
+  const row = useRef<HTMLLIElement>(null)
+  const see = (): void => {
+    // The button goes away: the keyboard stays where it was.
+    row.current?.querySelector<HTMLElement>('a, .line-head')?.focus()
+    onSeen()
+  }
+  return (
+    <li ref={row} className="line notice" data-notification={item.id} data-new={isNew} data-open={item.isOpen}>
+      {item.link === undefined ? (
+        <div className="line-head" tabIndex={-1}>
+          <Inside item={item} isNew={isNew} />
+        </div>
+      ) : (
+        <To
+          path={placeOfLink(item.link)}
+          className="line-head"
+          {...(isNew && !hasPage(item) ? { onFollow: onSeen } : {})}
+        >
+          <Inside item={item} isNew={isNew} />
+          <span className="unseen">{kindOf(item).open}</span>
+        </To>
+      )}
+      {isNew && <Button look="quiet" icon="check" label={`Mark as seen: ${item.title}`} onPress={see} />}
+    </li>
+  )
+}
 
 const NOTHING: Record<Choice, { title: string; text: string }> = {
   all: {

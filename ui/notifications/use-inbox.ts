@@ -4,7 +4,9 @@ import type { NotificationItem } from '../api/read-notification.ts'
 import { ownOrigin } from '../approvals/words.ts'
 import { say, tell } from '../design/toast.tsx'
 import { useJarvisContext, useTopics } from '../live/jarvis.tsx'
-import { isUnread, unreadCount } from './words.ts'
+import { placeOfLink } from '../pages/alias.ts'
+import { usePath } from '../pages/route.ts'
+import { hasPage, isUnread, unreadCount } from './words.ts'
 
 const TOPIC = 'notify/inbox'
 /** Where the live line does not tell of them they are read this often. */
@@ -28,6 +30,22 @@ const useArrived = (items: readonly NotificationItem[] | undefined, own: string)
   }, [items, own])
 }
 
+/** What somebody looks at on its own page, an approval or a flow, they have seen. */
+const useSeenHere = (items: readonly NotificationItem[], own: string): void => {
+  const { hub } = useJarvisContext()
+  const path = usePath()
+  const asked = useRef(new Set<string>())
+  const here = items.find(
+    (one) => hasPage(one) && one.link !== undefined && placeOfLink(one.link) === path && isUnread(one, own),
+  )?.id
+  useEffect(() => {
+    if (here === undefined || asked.current.has(here)) return
+    asked.current.add(here)
+    // It stays new where that fails, and the list can say why.
+    hub.seen(here).catch(() => undefined)
+  }, [hub, here])
+}
+
 /** Keeps the inbox up to date, once per page; how many notifications this person has not seen. */
 export const useUnread = (): number => {
   const { me, workshop, denied, link, readInbox } = useJarvisContext()
@@ -46,5 +64,6 @@ export const useUnread = (): number => {
   }, [isUnheard, readInbox])
   const own = ownOrigin(me)
   useArrived(workshop.inbox, own)
+  useSeenHere(workshop.inbox ?? NONE, own)
   return unreadCount(workshop.inbox ?? NONE, own)
 }

@@ -22,6 +22,10 @@ const KINDS: Record<Source, { word: string; icon: IconName; open: string }> = {
 
 export const kindOf = ({ source }: NotificationItem): { word: string; icon: IconName; open: string } => KINDS[source]
 
+/** Has a page of its own, where it counts as seen by itself. */
+export const hasPage = ({ source }: Pick<NotificationItem, 'source'>): boolean =>
+  source === 'approval' || source === 'flow'
+
 export const isUnread = ({ seenBy }: NotificationItem, own: string): boolean => !seenBy.includes(own)
 
 /** How many wait for this person: open and not seen. */
