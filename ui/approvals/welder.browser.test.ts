@@ -96,7 +96,11 @@ describe.skipIf(!present)(titleOf('two people and a welder'), { timeout: 60_000 
     const again = { id: approval, decision: 'approve', digest: seen.digest }
     expect((await hub.api('/api/safety/hazards/approve', { json: again, token })).status).toBe(403)
 
-    const grace = await browserOf('grace', link)
+    // By the bell, as somebody who was told.
+    const grace = await browserOf('grace', '/')
+    await grace.getByRole('link', { name: 'Notifications, 1 new' }).click()
+    await grace.locator('.notice').getByText('Approval needed: welder.power_on of welder').click()
+    await said(grace, 'Bob said yes; one more person.').waitFor()
     expect(await grace.getByLabel(/To say yes first/).count()).toBe(0)
     await hold(grace)
     const shown = [ada, bob, grace, otto].map((page) =>
