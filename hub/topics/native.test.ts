@@ -20,6 +20,8 @@ test.each([
   'wled/x',
   'wled/x/api',
   'shellyplus1pm-a8/rpc',
+  'events/rpc',
+  'x/set/events/rpc',
   'uagv/v2/kit/0001/order',
   'device/01S00/request',
 ])('%s makes something happen', (topic) => expect(isNativeCommand(topic)).toBe(true))
@@ -37,4 +39,10 @@ test.each([
   'uagv/v2/kit/0001/state',
   'jarvis/devices/lamp/request',
   'shop/settings',
+  'shellyplus1pm-a8/events/rpc',
+  'shellyplus1pm-a8/status/switch:0',
+  'constructor',
+  '__proto__/x',
+  'toString/request',
+  'bridge/x',
 ])('%s says what is', (topic) => expect(isNativeCommand(topic)).toBe(false))

@@ -37,11 +37,11 @@ export const nativeVerbs: readonly string[] = [
 ]
 const VERBS = new Set(nativeVerbs)
 /** Ends that make something happen under these first levels. */
-const ENDS: Readonly<Record<string, ReadonlySet<string>>> = {
-  zigbee2mqtt: new Set(['request']),
-  device: new Set(['request']),
-  moonraker: new Set(['request']),
-}
+const ENDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['zigbee2mqtt', new Set(['request'])],
+  ['device', new Set(['request'])],
+  ['moonraker', new Set(['request'])],
+])
 
 /**
  * Whether a full topic makes something happen in another convention (`zigbee2mqtt/lamp/left/set`, `cmnd/plug/POWER`,
@@ -63,9 +63,11 @@ const judged = new Map<string, boolean>()
 const judge = (topic: string): boolean => {
   const levels = topic.split('/')
   const [first = ''] = levels
+  // What a Shelly (Gen2 and later) says by itself: `shellyplus1-a8/events/rpc`.
+  if (levels.length > 2 && levels.at(-2) === 'events' && levels.at(-1) === 'rpc') levels.pop()
   if (levels.some((level) => VERBS.has(level))) return true
   if (first === 'wled' && levels.length < 3) return true
-  const ends = ENDS[first] ?? (levels.includes('bridge') ? ENDS['zigbee2mqtt'] : undefined)
+  const ends = ENDS.get(first) ?? (levels.includes('bridge') ? ENDS.get('zigbee2mqtt') : undefined)
   return ends !== undefined && levels.some((level) => ends.has(level))
 }
 
