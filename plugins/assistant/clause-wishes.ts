@@ -37,6 +37,9 @@ const withSafest = (device: Device, family: Family): Device =>
       }
     : device
 
+/** "Leave it on": whether it is on already, nobody said. */
+const LEFT = /^(?:leave|keep)\b|^lass\w* (?:an|ein|auf)$/
+
 const isSame = (words: readonly Token[]): boolean => words.some(({ word }) => word === 'same')
 
 /** "The same for the hall": with the payload of before, as far as this device takes it. */
@@ -85,7 +88,8 @@ export const wishesOf = (
     target.isGuess ||
     isRespelled ||
     (clause.verb === undefined && before.isStale === true) ||
-    (target.isGroup && able.length > 1) ||
+    target.isGroup ||
+    LEFT.test(clause.verb?.text ?? '') ||
     target.isPlaceOnly
   const wishes: Wish[] = []
   for (const device of able) {

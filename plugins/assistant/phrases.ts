@@ -16,7 +16,7 @@ export const GREETING =
 export const THANKS = /^(?:thanks?(?: you)?|danke(?: schoen| dir)?|thx|cheers|great|super|perfekt|prima)(?: .{0,20})?$/
 export const HELP = /^(?:help|hilfe|what can you do|what can i say|was kannst du(?: alles)?|was kann ich sagen)$/
 export const NEGATED =
-  /\b(?:dont|do not|never|must not|should not|nie|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?(?!(?: \w+)* mehr))\b/
+  /\b(?:nobody|no one|noone|niemand|keiner|dont|do not|never|must not|should not|nie|shouldnt|wont|cant|niemals|nicht(?! (?:so|ganz|mehr))|auf keinen fall|keinesfalls|kein(?:e|en)?(?!(?: \w+)* mehr))\b/
 export const NOT_A_NO =
   /\b(?:why not|warum nicht|koenntest du nicht|kannst du nicht|wouldnt you|couldnt you|cant you|wont you|not so|nicht mehr|anymore)\b/
 export const CONDITION =
@@ -33,5 +33,7 @@ export const SWITCHES =
   /\b(?:on|off|open|close|lock|unlock|start|stop|shut|pause|an|aus|ein|auf|zu|ab|\w*(?:schalte|mache|starte|stoppe|oeffne|schliesse)n?)\b/
 export const SETS =
   /\b(?:set|run|dim|volume|level|brightness|speed|fan|extractor|amps?|stell\w*|setz\w*|dimm\w*|erhoeh\w*|senk\w*|reduzier\w*|heller|dunkler|lauter|leiser|waermer|kaelter)\b/
+/** To be reminded is no wish for now. */
+export const REMIND = /\b(?:remind\w*|erinner\w*|wake (?:me|us)|weck\w*|timer|countdown)\b/
 export const DURATION =
   /\b(?:for|fuer) (?:(?:the )?(?:next|die naechsten?) )?(?:\d+|an?|one|two|three|five|ten|fifteen|twenty|thirty|einer?|eine|zwei|drei|fuenf|zehn|fuenfzehn|zwanzig|dreissig|half an) ?(?:s|sec|seconds?|min|minutes?|minuten?|hours?|stunden?|sekunden?|h)\b|\b(?:\d+|zehn|fuenf|zwanzig|dreissig) (?:minuten|stunden|sekunden) lang\b/

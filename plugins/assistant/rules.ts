@@ -18,6 +18,7 @@ import {
   LATER,
   NEGATED,
   NOT_A_NO,
+  REMIND,
   SETS,
   STOP_ALL,
   SWITCHES,
@@ -69,6 +70,7 @@ const understand = (text: string, world: World): Understanding => {
 
   if (NEGATED.test(line) && !NOT_A_NO.test(line)) return no('negated', NEGATED.exec(line)?.[0] ?? '', 'no')
   const without = whole.replace(WHETHER, '')
+  if (REMIND.test(whole)) return no('later', REMIND.exec(whole)?.[0] ?? '', 'later')
   if (LATER.test(whole)) return no('later', LATER.exec(whole)?.[0] ?? '', 'later')
   const hour = SETS.test(whole) || !SWITCHES.test(whole) ? undefined : AT_HOUR.exec(whole)?.[0]
   if (hour !== undefined) return no('later', hour, 'later')

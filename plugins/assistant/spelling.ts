@@ -30,7 +30,11 @@ export const respelled = (words: readonly Token[], all: readonly Known[]): Token
   const made = words.map((token): Token => {
     const { word, number } = token
     if (number !== undefined || fillers.has(word) || isKnown(word) || isNamed(word)) return token
-    const turned = word.length === 4 ? SHORT.find((verb) => sorted(verb) === sorted(word)) : undefined
+    const turned =
+      word.length === 4
+        ? (SHORT.find((verb) => sorted(verb) === sorted(word)) ??
+          known.find((verb) => verb.length === 5 && verb.startsWith(word)))
+        : undefined
     if (turned !== undefined) {
       changed = true
       return { word: turned }

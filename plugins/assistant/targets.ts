@@ -2,6 +2,7 @@
 import type { Device } from '#hub/plugin'
 import { everything, everyword, fillers, placewords } from './fillers.ts'
 import { lexicon } from './lexicon.ts'
+import { respelled } from './spelling.ts'
 import { verbsIn } from './verbs.ts'
 import { type Known, STRUCTURE, WEAK } from './vocabulary.ts'
 import { apart, isKnown, meaningOf, type Token } from './words.ts'
@@ -20,6 +21,8 @@ export interface Target {
   isEmpty: boolean
   /** Only a place was named. */
   isPlaceOnly: boolean
+  /** Everything was meant, and nothing named. */
+  isEverything?: boolean
   zone?: string
   /** Places of numbers that are part of a name. */
   numbers: ReadonlySet<number>
@@ -42,6 +45,11 @@ const isMark = (word: string): boolean => /^[%°?,;:]$/.test(word)
 
 /** The nearest word anybody knows, for one that nobody does. */
 const corrected = (word: string, all: readonly Known[]): string | undefined => {
+  if (word.length === 4) {
+    // Two letters that changed places.
+    const same = [...word].sort().join('')
+    return all.flatMap(({ words }) => words).find((one) => one.length === 4 && [...one].sort().join('') === same)
+  }
   if (word.length < 5) return undefined
   const most = word.length < 8 ? 1 : 2
   let best: { word: string; by: number } | undefined
@@ -62,6 +70,13 @@ const correctedCompound = (word: string): string | undefined => {
     const head = word.slice(0, i)
     for (const candidate of lexicon.keys())
       if (candidate.length >= 4 && apart(head, candidate, 1) <= 1) return candidate + end
+  }
+  for (let i = 4; i <= word.length - 4; i++) {
+    const head = word.slice(0, i)
+    if (!isKnown(head)) continue
+    const end = word.slice(i)
+    for (const candidate of lexicon.keys())
+      if (candidate.length >= 4 && apart(end, candidate, 1) <= 1) return head + candidate
   }
   return undefined
 }
@@ -119,6 +134,10 @@ export const saidIn = ({
     const meaning = meaningOf(token)
     if (meaning.atoms.some((atom) => vocabulary.has(atom)) || isKnown(word)) return [{ word, ...meaning }]
     if (verbsIn([token]).length > 0) return []
+    if (respelled([token], all) !== undefined) {
+      isGuess = true
+      return []
+    }
     const other = corrected(word, all)
     if (other === undefined) return [{ word, ...meaning }]
     if (fillers.has(other)) return []
@@ -178,7 +197,14 @@ export const targetsOf = (asked: TargetsAsked): Target => {
         !(asked.isSwitching === true && isLeftAlone(known.device)) &&
         [...own].every((atom) => known.area.has(atom) || WEAK.has(atom)),
     )
-    return { ...empty, devices: here.map(({ device }) => device), isGroup: true, isEmpty: false, considered: [] }
+    return {
+      ...empty,
+      devices: here.map(({ device }) => device),
+      isGroup: true,
+      isEmpty: false,
+      isEverything: true,
+      considered: [],
+    }
   }
   if (
     own.size === 0 ||

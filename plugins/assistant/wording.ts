@@ -42,10 +42,10 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     /\b(?:apart|aside) from\b|\bother than\b|\bwith the exception of\b|\bsave for\b|\bjust not\b|\bbut not\b|\bbar(?= (?:the|my|that))/g,
     'except',
   ],
-  [/\b(?:but|and)? ?(?:please )?(?:leave|keep) (.{3,40}?) on(?=\s*(?:,|$))/g, 'except $1'],
+  [/(?<=\w\s*,?\s*)\b(?:but|and)? ?(?:please )?(?:leave|keep) (.{3,40}?) on(?=\s*(?:,|$))/g, 'except $1'],
   [/\b(?:nur|bloss|aber) ((?:das|die|der|den|dem|im|in)\b.{2,40}?) nicht(?=\s*(?:,|$))/g, 'ausser $1'],
   [
-    /\b(?:aber|und|nur)? ?(?:bitte )?lass(?:e|t)? (?:aber |bitte )?(.{3,40}?) (?:an|brennen|leuchten)(?=\s*(?:,|$))/g,
+    /(?<=\w\s*,?\s*)\b(?:aber|und|nur)? ?(?:bitte )?lass(?:e|t)? (?:aber |bitte )?(.{3,40}?) (?:an|brennen|leuchten)(?=\s*(?:,|$))/g,
     'ausser $1',
   ],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
@@ -65,6 +65,8 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   ],
   [/\b(?:would|do) you mind ((?:\w+ )??)(\w{3,})ing\b/g, 'please $1$2'],
   [/\b(?:how|what) about (\w{3,})ing\b/g, 'please $1'],
+  [/\b(?:how|what) about\b|\bwie (?:waers|waere es|war es) mit\b/g, 'please'],
+  [/\b(?:is there )?any chance (?:(?:that )?(?:you|we|somebody|someone) (?:could|can)|of you)\b/g, 'please'],
   [
     /\bdo (?:the same|likewise) (?:with|for|to|in)\b|\b(?:the )?same (?:thing )?(?:again )?(?:for|with|in|goes for)\b|\bditto\b|\bdas ?(?:gleiche|selbe)(?: bitte| auch| nochmal)*(?: fuer| mit| bei| im| in)?\b|\bgenauso(?: bei| mit| im)?\b/g,
     'same',
