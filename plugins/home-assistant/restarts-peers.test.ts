@@ -154,6 +154,10 @@ describe.skipIf(version === undefined)(`with Home Assistant${tested}`, { timeout
     await isThere(LIGHT)
     await inStep()
     expect(await there()).toEqual(first)
+    const clients = await at.hub.api<{ items: { protocol: number }[] }>(
+      '/api/broker/clients?text=homeassistant&online=true',
+    )
+    expect(clients.body.items.map(({ protocol }) => protocol)).toEqual([5])
     const again = await eventually(
       () =>
         new Set(
