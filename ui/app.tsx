@@ -40,6 +40,7 @@ import { TalkPage } from './talk/page.tsx'
 
 const ENDED = 'Your session has ended. Sign in again and you are back where you were.'
 const RETRY_MS = 5000
+const TOO_MANY = 429
 /** setTimeout counts in 32 bits; a session that lasts longer is looked at again on the next load. */
 const TIMER_AT_MOST = 2 ** 31 - 1
 
@@ -121,23 +122,35 @@ const Page = ({ path, onLogout }: { path: string; onLogout: () => void }) => {
   )
 }
 
-const Waiting = ({ problem, onRetry }: { problem: string | undefined; onRetry: () => void }) =>
+const Waiting = ({ problem, onRetry }: { problem: Trouble | undefined; onRetry: () => void }) =>
   problem === undefined ? (
     <main className="door" aria-busy="true" aria-label="Loading" />
   ) : (
-    <Door title="The hub is out of reach">
+    <Door title={problem.isBusy ? 'The hub asks you to wait' : 'The hub is out of reach'}>
       <Note tone="warn" alert>
-        {problem}
+        {problem.text}
       </Note>
-      <p className="small soft">This page tries again every five seconds.</p>
+      <p className="small soft">This page tries again by itself.</p>
       <Button onPress={onRetry}>Try now</Button>
     </Door>
   )
 
-/** Asks until there is an answer: at once, then every five seconds. */
+interface Trouble {
+  text: string
+  /** The hub answers, but has answered this person too often. */
+  isBusy: boolean
+}
+
+/** How long to wait before asking again, in ms: as long as the hub says, a minute at most. */
+const pauseAfter = (error: unknown): number => {
+  const seconds = error instanceof Problem && error.status === TOO_MANY ? Number(error.details['retryAfter']) : 0
+  return Math.max(RETRY_MS, Math.min(60, Number.isFinite(seconds) ? seconds : 0) * 1000)
+}
+
+/** Asks until there is an answer: at once, then every five seconds, or when the hub says. */
 const useAnswer = <T,>(ask: (() => Promise<T>) | undefined) => {
   const [answer, setAnswer] = useState<T | undefined>(undefined)
-  const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [problem, setProblem] = useState<Trouble | undefined>(undefined)
   const [round, setRound] = useState(0)
   useEffect(() => {
     if (!ask) return undefined
@@ -151,8 +164,8 @@ const useAnswer = <T,>(ask: (() => Promise<T>) | undefined) => {
       },
       (error: unknown) => {
         if (!current || (error instanceof Problem && error.status === 401)) return
-        setProblem(sentence(error))
-        timer = setTimeout(() => setRound((n) => n + 1), RETRY_MS)
+        setProblem({ text: sentence(error), isBusy: error instanceof Problem && error.status === TOO_MANY })
+        timer = setTimeout(() => setRound((n) => n + 1), pauseAfter(error))
       },
     )
     return () => {

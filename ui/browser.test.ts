@@ -405,6 +405,27 @@ describe.skipIf(!present)(title, { timeout: 60_000 }, () => {
     }
   })
 
+  test('a hub that was asked too often is not called out of reach, and is left in peace as long as it says', async () => {
+    const hub = await start()
+    const page = await visit(hub.origin)
+    let asked = 0
+    await page.route('**/api/me', (route) => {
+      asked += 1
+      const error = {
+        code: 'RATE_LIMITED',
+        message: 'More than 100 requests in 60 s: wait 8 s.',
+        details: { retryAfter: 8 },
+      }
+      return asked === 1 ? route.fulfill({ status: 429, json: { error } }) : route.continue()
+    })
+    await login(page)
+    await page.getByText('The hub asks you to wait').waitFor()
+    await page.getByText('More than 100 requests in 60 s').waitFor()
+    await page.waitForTimeout(6000)
+    expect(asked).toBe(1)
+    await page.locator('.shell').waitFor()
+  })
+
   test('the shell opens without a network and says so', async () => {
     const hub = await start()
     const page = await open(hub, '/', { serviceWorkers: 'allow' })

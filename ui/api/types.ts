@@ -272,6 +272,6 @@ export interface Dispatched {
 export interface ErrorBody {
   code: string
   message: string
-  details: { field?: string; value?: unknown; constraint?: string }
+  details: { field?: string; value?: unknown; constraint?: string; retryAfter?: unknown }
   correlationId?: string
 }

@@ -80,7 +80,7 @@ export const ApprovalsPage = () => {
   const ordered = [...open].sort((a, b) => mine(a) - mine(b))
   return (
     <div className="stack approvals all">
-      <Shop round={open.length} />
+      <Shop round={readAt === 0 ? -1 : open.length} />
       {problem !== undefined && (
         <Note tone="warn">
           {problem === 'forbidden' ? 'Your role may not read approvals.' : `Approvals cannot be read: ${problem}`}

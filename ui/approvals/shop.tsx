@@ -11,7 +11,7 @@ import { originWords } from '../messages/origin.ts'
 import { go } from '../pages/route.ts'
 import { approvalPath } from './path.ts'
 
-/** Nothing is said when the shop runs and the policy counts. `round` changes when it may have changed. */
+/** Nothing is said when the shop runs and the policy counts. `round` changes when it may have changed; below 0 it is too early to ask. */
 export const Shop = ({ round }: { round: number }) => {
   const { hub, me } = useJarvisContext()
   const [safety, setSafety] = useState<Safety | undefined>(undefined)
@@ -27,7 +27,7 @@ export const Shop = ({ round }: { round: number }) => {
       current = false
     }
   }, [hub])
-  useEffect(() => read(), [read, round])
+  useEffect(() => (round < 0 ? undefined : read()), [read, round])
 
   const ask = async (): Promise<void> => {
     setBusy(true)
