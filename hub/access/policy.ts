@@ -46,6 +46,7 @@ export const readableTopics: Record<Role, readonly string[]> = {
     'agents/#',
     'hub/#',
     'notify/#',
+    'network/#',
     'demo/#',
   ],
   engineer: ['#'],
