@@ -34,21 +34,21 @@ type Config = z.output<typeof Config>
 
 const SHUTTER = 3
 const MAX_SENSORS = 48
-const UNITS: Readonly<Record<string, readonly [unit: string, kind: string]>> = {
-  Humidity: ['%', 'humidity'],
-  Pressure: ['hPa', 'pressure'],
-  Power: ['W', 'power'],
-  ApparentPower: ['VA', 'apparent_power'],
-  ReactivePower: ['var', 'reactive_power'],
-  Voltage: ['V', 'voltage'],
-  Current: ['A', 'current'],
-  Total: ['kWh', 'energy'],
-  Today: ['kWh', 'energy'],
-  Yesterday: ['kWh', 'energy'],
-  Illuminance: ['lx', 'illuminance'],
-  CarbonDioxide: ['ppm', 'carbon_dioxide'],
-  Factor: ['', 'power_factor'],
-}
+const UNITS = new Map<string, readonly [unit: string, kind: string]>([
+  ['Humidity', ['%', 'humidity']],
+  ['Pressure', ['hPa', 'pressure']],
+  ['Power', ['W', 'power']],
+  ['ApparentPower', ['VA', 'apparent_power']],
+  ['ReactivePower', ['var', 'reactive_power']],
+  ['Voltage', ['V', 'voltage']],
+  ['Current', ['A', 'current']],
+  ['Total', ['kWh', 'energy']],
+  ['Today', ['kWh', 'energy']],
+  ['Yesterday', ['kWh', 'energy']],
+  ['Illuminance', ['lx', 'illuminance']],
+  ['CarbonDioxide', ['ppm', 'carbon_dioxide']],
+  ['Factor', ['', 'power_factor']],
+])
 
 const parsed = (bytes: Buffer): unknown => {
   if (bytes.length > 65_536) throw new Refused('its record has more than 65536 bytes', 'AnnouncementTooLarge')
@@ -91,7 +91,7 @@ const sensors = (config: Config, bytes: Buffer | undefined, availability: Fields
     .slice(0, MAX_SENSORS)
     .map(([names]) => {
       const quantity = names.at(-1) ?? ''
-      const [unit, kind] = quantity === 'Temperature' ? [celsius, 'temperature'] : (UNITS[quantity] ?? ['', ''])
+      const [unit, kind] = quantity === 'Temperature' ? [celsius, 'temperature'] : (UNITS.get(quantity) ?? ['', ''])
       return {
         key: names.join('_'),
         platform: 'sensor',
