@@ -162,6 +162,36 @@ describe.skipIf(version === undefined)(`with Home Assistant${tested}`, { timeout
     expect(await at.home.state('lock.front_door')).toMatchObject({ state: 'locked' })
   })
 
+  test('a print that starts gets its scene there, and a scene that is missing holds up nothing', async () => {
+    const params = { start: 'print_runs', end: 'no_such_scene' }
+    expect(await at.hub.api('/api/flows/scene-for-print/params', { method: 'PUT', json: params })).toMatchObject({
+      status: 200,
+    })
+    const wire = await at.hub.mqtt({ clientId: 'ui.ada-flows', username: 'ada', password: at.hub.token })
+    await wire.subscribe('jarvis/flows/scene-for-print/#')
+    await at.home.rest('/api/services/light/turn_off', { entity_id: 'light.bed_light' })
+    await at.isSo('bed_light', ({ state }) => state['on'] === false)
+    const before = at.ear.heard.length
+    // Somebody starts it at its own panel.
+    await request('printer_1', { intent: 'simulate' })
+    await at.isSo('printer_1', ({ state }) => state['status'] === 'printing')
+    await at.isSo('bed_light', ({ state }) => state['on'] === true && state['level'] === 20)
+    const [scene] = await eventually(
+      () => at.since(before, 'print_runs', 'result'),
+      (list) => list.length > 0,
+    )
+    expect(scene).toMatchObject({ status: 'done', intent: 'scene.activate' })
+    await request('printer_1', { intent: 'printer.cancel' })
+    await at.isSo('printer_1', ({ state }) => state['status'] === 'idle', 12_000)
+    const told = await wire.hears('jarvis/flows/scene-for-print/end')
+    expect(told.json()).toMatchObject({ scene: 'no_such_scene', status: 'missing' })
+    expect(at.since(before, 'printer_1', 'cmd').map(({ requestedBy }) => requestedBy)).toEqual([
+      'person:ada',
+      'person:ada',
+    ])
+    await wire.end()
+  })
+
   test('a service call that fails ends the command as failed, and the answer says so', async () => {
     const before = at.ear.heard.length
     const [reply] = await say('turn on the broken lamp')

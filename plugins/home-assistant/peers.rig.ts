@@ -1,6 +1,6 @@
 // A whole hub with this plugin and a real Home Assistant, for the tests against the real one.
 /* eslint-disable @typescript-eslint/no-restricted-imports -- only tests use it: it starts a hub */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startHub } from '../../hub/main.ts'
 import { ROOT, testHub, type TestHub, type TestHubOptions } from '../../hub/testing/hub.ts'
@@ -55,6 +55,7 @@ export const house = async (env: TestHubOptions['env'] = {}): Promise<House> => 
           `home-assistant:\n  house:\n    baseUrl: ${home.url}\n    auth: { kind: bearer, token: ${home.token} }\n`,
         )
         chmodSync(peers, 0o600)
+        copyFileSync(join(ROOT, 'flows/scene-for-print.ts'), join(dir, 'flows/scene-for-print.ts'))
         writeFileSync(join(dir, 'millrace.yaml'), 'plugins: { home-assistant: {} }\n')
       },
     })
