@@ -228,7 +228,7 @@ test('ntfy takes JSON with topic, priority and a link; the token is a header and
       T0,
     ),
     timeoutMs: 8000,
-    leaveSite: false,
+    offline: true,
   })
   expect(posted).toEqual({ kind: 'taken' })
   const [one] = peer.taken
@@ -246,7 +246,7 @@ test('a webhook is signed over time and body, and its key is not sent', async ()
     'webhook',
     credential(`${peer.url}/hook`, { kind: 'api-key', header: 'X-Api-Key', key: new Secret('signing-key') }),
   )
-  await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 8000, leaveSite: false })
+  await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 8000, offline: true })
   const [one] = peer.taken
   expect(one?.url).toBe('/hook')
   expect(one?.headers['x-millrace-signature']).toBe(
@@ -264,7 +264,7 @@ test.each<[FakePeer['mood'], string]>([
 ])('a peer that %s is tried again or not: %s', async (mood, kind) => {
   peer.mood = mood
   const channel = webhookChannel('webhook', credential(peer.url))
-  const posted = await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 200, leaveSite: false })
+  const posted = await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 200, offline: true })
   expect(posted.kind).toBe(kind)
   if (mood === 'busy') expect(posted).toMatchObject({ afterMs: 1000 })
 })
@@ -272,8 +272,8 @@ test.each<[FakePeer['mood'], string]>([
 test('what is not on the site is never called unless that was allowed', async () => {
   const channel = webhookChannel('webhook', credential('http://203.0.113.7/hook'))
   expect(
-    await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 200, leaveSite: false }),
-  ).toMatchObject({ kind: 'never', why: expect.stringContaining('leaveSite') })
+    await post({ ...channel.request(notification(), undefined, T0), timeoutMs: 200, offline: true }),
+  ).toMatchObject({ kind: 'never', why: expect.stringContaining('OFFLINE_MODE') })
 })
 
 test('Retry-After in seconds and as a date, an hour at most', () => {
@@ -291,7 +291,7 @@ const queueTo = (kept: ReturnType<typeof memory>, more: Partial<Parameters<typeo
     name: 'webhook',
     memory: kept,
     now: () => Date.now(),
-    send: (one) => post({ ...channel.request(one, undefined, T0), timeoutMs: 5000, leaveSite: false }),
+    send: (one) => post({ ...channel.request(one, undefined, T0), timeoutMs: 5000, offline: true }),
     holdFor: () => 0,
     state: (why) => void states.push(why),
     lost: ({ id }, why) => void lost.push(`${id}: ${why}`),

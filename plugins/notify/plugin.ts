@@ -46,12 +46,6 @@ export default definePlugin({
       .union([z.literal(''), z.url({ protocol: /^https?$/ })])
       .default('')
       .describe('Address of the app, so that a notification can open what it is about; empty for none.'),
-    leaveSite: z
-      .boolean()
-      .default(false)
-      .describe(
-        'Whether peers outside the site may be told. A person who sets it lets these calls leave in spite of OFFLINE_MODE.',
-      ),
     timeoutMs: z
       .number()
       .int()
@@ -125,7 +119,7 @@ export default definePlugin({
       },
     )
   },
-  start: ({ config, use, from, now, health, report, log, settle }) => {
+  start: ({ config, use, from, now, health, report, log, settle, offline }) => {
     const out = new Subject<undefined>()
     const box = openInbox({
       memory: use.memory,
@@ -162,7 +156,7 @@ export default definePlugin({
           post({
             ...channel.request(notification, linkOf(config.appUrl, notification), now()),
             timeoutMs: config.timeoutMs,
-            leaveSite: config.leaveSite,
+            offline,
             signal: ending.signal,
           }),
         holdFor: ({ severity }) => (severity === 'critical' ? 0 : quietFor(config.quiet, now())),

@@ -11,8 +11,8 @@ export interface Post {
   headers: Record<string, string>
   body: string
   timeoutMs: number
-  /** Whether the peer may be outside the site. */
-  leaveSite: boolean
+  /** OFFLINE_MODE: the peer may not be outside the site. */
+  offline: boolean
   signal?: AbortSignal
 }
 
@@ -20,7 +20,7 @@ export interface Post {
 export type Posted =
   { kind: 'taken' } | { kind: 'later'; why: string; afterMs?: number } | { kind: 'never'; why: string }
 
-const OFF_SITE = 'is not on this site: set plugins.notify.leaveSite to true to allow it'
+const OFF_SITE = 'is not on this site, and OFFLINE_MODE is on: set OFFLINE_MODE=0 to allow it'
 const offSite = (host: string): Recoverable => new Recoverable('POLICY_ERROR', `${host} ${OFF_SITE}`)
 
 /** Checks the address at the moment it is used, so that a name cannot lead elsewhere later. */
@@ -38,12 +38,12 @@ export const retryAfterMs = (header: string | undefined, now: number): number | 
 }
 
 /** Sends once. Never rejects; no answer holds a secret. */
-export const post = ({ credential, path, headers, body, timeoutMs, leaveSite, signal }: Post): Promise<Posted> =>
+export const post = ({ credential, path, headers, body, timeoutMs, offline, signal }: Post): Promise<Posted> =>
   new Promise((resolve) => {
     const base = credential.baseUrl.replace(/\/+$/, '')
     const url = new URL(path === '' ? base : `${base}/${path.replace(/^\/+/, '')}`)
     const host = url.hostname.replace(/^\[|\]$/g, '')
-    if (!leaveSite && isIP(host) !== 0 && !isSiteAddress(host))
+    if (offline && isIP(host) !== 0 && !isSiteAddress(host))
       return resolve({ kind: 'never', why: `${host} ${OFF_SITE}` })
     const late = AbortSignal.timeout(timeoutMs)
     const secure = url.protocol === 'https:'
@@ -59,7 +59,7 @@ export const post = ({ credential, path, headers, body, timeoutMs, leaveSite, si
         agent: false,
         signal: signal === undefined ? late : AbortSignal.any([late, signal]),
         headers: { 'user-agent': 'millrace', 'content-length': Buffer.byteLength(body), ...headers },
-        ...(leaveSite ? {} : { lookup: onSite }),
+        ...(offline ? { lookup: onSite } : {}),
         ...(secure
           ? { rejectUnauthorized: credential.verifyTls, ...(credential.ca === undefined ? {} : { ca: credential.ca }) }
           : {}),
