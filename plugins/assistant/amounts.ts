@@ -68,7 +68,13 @@ export interface Amount {
 const isCount = (words: readonly Token[], at: number, hasUnit: boolean): boolean => {
   const word = words[at]?.word ?? ''
   const before = words[at - 1]?.word ?? ''
-  if (hasUnit || /^\d/.test(word) || /^(?:to|at|auf|um|by|level|stufe|mit)$/.test(before)) return false
+  if (
+    hasUnit ||
+    words[at]?.number === undefined ||
+    /^\d/.test(word) ||
+    /^(?:to|at|auf|um|by|level|stufe|mit)$/.test(before)
+  )
+    return false
   return word === 'one' || /^(?:the|these|those|die|other|beiden)$/.test(before)
 }
 

@@ -28,7 +28,9 @@ const fromContext = (
   { clause, all, world: { before }, spoken }: Scene,
   { target, family, matched }: About & { family: Family },
 ): { target: Target; matched: Understanding['matched']; byPronoun: boolean } | Read => {
-  const ids = before.devices.length > 0 ? before.devices : (before.asked?.devices ?? [])
+  // Of several that were offered none is taken: which one was the question.
+  const offered = before.asked?.devices ?? []
+  const ids = before.devices.length > 0 ? before.devices : offered.length === 1 ? offered : []
   const spokenOf = ids.flatMap((id) => all.find(({ device }) => device.id === id)?.device ?? [])
   const fits = fittingAmount(spoken)
   const free = spoken.notForPayload(target.numbers)

@@ -95,13 +95,14 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
     const isSet =
       (amountsIn(spoken.main, target.numbers).length > 0 && devices.some((one) => canBeAsked(one, 'set'))) ||
       devices.every((one) => hasOption(one, words))
-    const isOn =
+    const isPlain =
       !isSet &&
       target.unknown.length === 0 &&
       !words.some(({ word }) => LESS_LIGHT.test(word)) &&
-      devices.every(isLight) &&
       before.asked === undefined
-    return { target, family: isSet ? 'set' : isOn ? 'on' : undefined, matched }
+    const isOn = isPlain && devices.every(isLight)
+    const isShown = isPlain && devices.every(({ kind }) => /camera/.test(kind.toLowerCase()))
+    return { target, family: isSet ? 'set' : isOn ? 'on' : isShown ? 'show' : undefined, matched }
   }
   const family =
     said === 'preheat' && devices.every((one) => hasOption(one, words)) ? 'set' : meantFor(devices, said, canBeAsked)

@@ -40,6 +40,9 @@ const withSafest = (device: Device, family: Family): Device =>
 /** "Leave it on": whether it is on already, nobody said. */
 const LEFT = /^(?:leave|keep)\b|^lass\w* (?:an|ein|auf)$/
 
+/** Beside such a word nothing that could hurt is set in motion, whatever else was said. */
+const AGAINST = /^(?:kill|cut|off|out|disable|stop|halt|not|aus|weg|nicht|kein\w*|stromlos)$/
+
 const isSame = (words: readonly Token[]): boolean => words.some(({ word }) => word === 'same')
 
 /** "The same for the hall": with the payload of before, as far as this device takes it. */
@@ -90,6 +93,7 @@ export const wishesOf = (
     (clause.verb === undefined && before.isStale === true) ||
     target.isGroup ||
     LEFT.test(clause.verb?.text ?? '') ||
+    words.some(({ word }) => AGAINST.test(word)) ||
     target.isPlaceOnly
   const wishes: Wish[] = []
   for (const device of able) {

@@ -93,6 +93,7 @@ export const clausesOf = (words: readonly Token[], all: readonly Known[]): Claus
   words.forEach((word, i) => {
     const isJoint = (AND.has(word.word) || word.word === ',' || word.word === ';') && !names.has(i)
     if (isJoint) parts.push([])
+    else if (word.word === ':' && (parts.at(-1)?.length ?? 0) > 0) parts.at(-1)?.push({ word: ',' })
     else if (!isMark(word)) parts.at(-1)?.push(word)
   })
   const verbOfPart = (part: readonly Token[]): Found | undefined => {

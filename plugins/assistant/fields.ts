@@ -105,7 +105,7 @@ const labelWordsOf = (schema: Json): readonly string[] => {
   return made
 }
 
-const NEAR = 3
+const NEAR = 5
 const OF_IT = /^(?:on|for|at|in|of|am|an|auf|fuer|beim|im)$/
 
 /** The field whose name stands beside an amount: "nozzle 210", "210 on the nozzle". */
@@ -118,7 +118,7 @@ const labelled = (at: number, fields: readonly Field[], words: readonly Token[])
     return fields.find((field) => atoms.some((atom) => labelsOf(field).has(atom)))
   }
   let hasLink = false
-  for (let place = at + 1; place <= at + NEAR + 1 && !isOther(place); place++) {
+  for (let place = at + 1; place <= at + NEAR - 1 && !isOther(place); place++) {
     hasLink ||= OF_IT.test(words[place]?.word ?? '')
     const field = hasLink ? named(place) : undefined
     if (field !== undefined) return field
@@ -147,6 +147,8 @@ export const fieldFor = (
   if (label !== undefined) return label
   const { quantity, value, share } = amount
   const required = Array.isArray(schema['required']) ? schema['required'] : []
+  if (quantity === 'speed' && !free.some((field) => field.quantity === 'speed'))
+    return free.find((field) => field.quantity === 'percent')
   if (quantity !== undefined && quantity !== 'percent')
     return free.find((field) => field.quantity === quantity) ?? free.find((field) => field.quantity === 'other')
   if (quantity === 'percent')

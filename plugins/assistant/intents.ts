@@ -75,7 +75,7 @@ export const familyOf = (intent: string): Family | undefined =>
 
 /** What else may be meant, the nearest first, where a device has not the very thing. */
 const INSTEAD: Readonly<Record<Family, readonly Family[]>> = {
-  on: ['on', 'start', 'open', 'play'],
+  on: ['on', 'start', 'open', 'play', 'show'],
   off: ['off', 'stop', 'close'],
   toggle: ['toggle'],
   start: ['start', 'on'],

@@ -172,7 +172,7 @@ work: work arbeit arbeits
 cleaning: cleaning putzen reinigung putz
 evening: evening abend
 mode: mode modus
-job: job auftrag
+job: job auftrag schnitt gravur
 closing: closing feierabend ladenschluss schluss
 nozzle: nozzle duese hotend extruder
 bed: heizbett druckbett bauplatte

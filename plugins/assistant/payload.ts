@@ -105,6 +105,16 @@ const stepped = (
   return { name: field.name, value, at: said === undefined ? [] : [said.at] }
 }
 
+/** A field it cannot do without and nobody named. */
+const neededIn = (schema: Json, fields: readonly Field[], payload: Json): Pick<Filled, 'needs'> => {
+  const required = Array.isArray(schema['required']) ? schema['required'] : []
+  const needed = fields.find(
+    ({ name, schema: field }) =>
+      required.includes(name) && payload[name] === undefined && field['default'] === undefined,
+  )
+  return needed === undefined ? {} : { needs: { field: needed.name, schema: needed.schema } }
+}
+
 /** What of a sentence becomes the payload of an intent with this schema. */
 export const fill = (
   schema: Json,
@@ -122,9 +132,13 @@ export const fill = (
 
   const isTo = (at: number): boolean =>
     [at - 1, at - 2].some((place) => ['to', 'auf', 'at', 'on'].includes(words[place]?.word ?? ''))
-  if ((family === 'more' || family === 'less') && !amounts.some(({ at: place }) => isTo(place))) {
+  if (
+    (family === 'more' || family === 'less') &&
+    !amounts.some(({ at: place, share, value }) => isTo(place) || (share && (value === 0 || value === 1)))
+  ) {
     const step = stepped(numeric, family, words, amounts, state)
-    return { payload: step === undefined ? {} : { [step.name]: step.value }, at: step?.at ?? [], over: false }
+    const payload = step === undefined ? {} : { [step.name]: step.value }
+    return { payload, at: step?.at ?? [], over: false, ...neededIn(schema, fields, payload) }
   }
 
   for (const amount of amounts) {
@@ -147,16 +161,11 @@ export const fill = (
     payload[field.name] = found.option
     at.push(found.at)
   }
-  const required = Array.isArray(schema['required']) ? schema['required'] : []
-  const needed = fields.find(
-    ({ name, schema: field }) =>
-      required.includes(name) && payload[name] === undefined && field['default'] === undefined,
-  )
   return {
     payload,
     at,
     over,
-    ...(needed === undefined ? {} : { needs: { field: needed.name, schema: needed.schema } }),
+    ...neededIn(schema, fields, payload),
   }
 }
 

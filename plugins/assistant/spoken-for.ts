@@ -68,6 +68,6 @@ const isLabel = (token: Token, labels: ReadonlySet<string>): boolean =>
   token.number === undefined && meaningOf(token).atoms.some((atom) => labels.has(atom))
 
 const hasAmountNear = (words: readonly Token[], at: number): boolean =>
-  [1, 2, 3, -1, -2, -3].some((by) => words[at + by]?.number !== undefined)
+  [1, 2, 3, 4, 5, -1, -2, -3].some((by) => words[at + by]?.number !== undefined)
 
 const optionWordsOf = (schema: Record<string, unknown>): string[] => [...optionWords(schema)]

@@ -134,10 +134,7 @@ export const saidIn = ({
     const meaning = meaningOf(token)
     if (meaning.atoms.some((atom) => vocabulary.has(atom)) || isKnown(word)) return [{ word, ...meaning }]
     if (verbsIn([token]).length > 0) return []
-    if (respelled([token], all) !== undefined) {
-      isGuess = true
-      return []
-    }
+    if (respelled([token], all) !== undefined) return []
     const other = corrected(word, all)
     if (other === undefined) return [{ word, ...meaning }]
     if (fillers.has(other)) return []

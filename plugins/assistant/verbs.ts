@@ -20,6 +20,11 @@ const AFTER_PARTICLE = new Set(
 const isParticleAt = (words: readonly Token[], i: number): boolean => {
   const next = words[i + 1]
   if (next === undefined) return true
+  if (
+    /^(?:up|down|hoch|runter|rauf|herunter)$/.test(words[i]?.word ?? '') &&
+    /^(?:a|ein|etwas|little|bit|some)$/.test(next.word)
+  )
+    return true
   if (next.number !== undefined && !['an', 'auf', 'ein', 'zu', 'um'].includes(words[i]?.word ?? '')) return true
   return AFTER_PARTICLE.has(next.word)
 }

@@ -37,6 +37,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     'full',
   ],
   [/\ball the way up\b|\bganz hoch\b|\bganz auf(?=drehen)/g, 'up to full'],
+  [/\ball the way down\b|\bganz runter(?=drehen)/g, 'down to minimum'],
   [/\ball the way\b/g, ''],
   [
     /\b(?:apart|aside) from\b|\bother than\b|\bwith the exception of\b|\bsave for\b|\bjust not\b|\bbut not\b|\bbar(?= (?:the|my|that))/g,
@@ -57,7 +58,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\bmute (.{2,30}?)(?=\s*(?:,|$))/g, 'set $1 to 0'],
   [/\b(turn|switch|shut|power)(ed|ing)? of\b/g, '$1$2 off'],
   [/\bof\s*$/g, 'off'],
-  [/\bright (?:now|away|there|here|then|off|after)\b|\ball right\b/g, ''],
+  [/\bright (?=(?:down|up|back)\b)|\bright (?:now|away|there|here|then|off|after)\b|\ball right\b/g, ''],
   [/^\s*right\s*[,:]/g, ''],
   [
     /\b(?:on|onto|up on|auf)(?: to)? (?:the |den |dem |my |mein\w* )?(?:big |main |grossen )?(?:screen|monitor|display|wall|tv|telly|bildschirm|schirm|fernseher|leinwand|wand)\b(?! (?:light|lamp|licht|an|aus))/g,
