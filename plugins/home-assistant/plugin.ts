@@ -21,13 +21,13 @@ export default definePlugin({
     hears: ['homeassistant/+/+/config', 'homeassistant/+/+/+/config', 'homeassistant/status'],
     publishes: ['homeassistant/+/+/config', 'homeassistant/+/+/+/config'],
   },
-  start: ({ config, use: { peers, devices, native, memory }, from, prefix, now, log, health, report }) =>
+  start: ({ config, use: { peers, devices, native, memory }, from, prefix, offline, now, log, health, report }) =>
     defer(() => {
       const versions = new Map<string, string>()
       const { tell, odd } = troubles({ servers: peers.names(), health, report, now })
       const homes = peers.names().map((name) =>
         home({
-          server: { name, credential: peers.get(name), offSite: config.offSite },
+          server: { name, credential: peers.get(name), offline },
           settings: config,
           devices,
           memory,

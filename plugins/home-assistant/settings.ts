@@ -45,12 +45,6 @@ export const Settings = z.strictObject({
     .max(300)
     .default(30)
     .describe('Longest pause between two tries to connect, in seconds.'),
-  offSite: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Allows a server outside the site. Off: only loopback, private and link-local addresses are called. A person who sets it lets these calls leave in spite of OFFLINE_MODE.',
-    ),
   export: z
     .strictObject({
       on: z.boolean().default(true).describe('Announces the devices of the hub to Home Assistant by MQTT discovery.'),

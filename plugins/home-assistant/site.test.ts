@@ -1,4 +1,4 @@
-// Staying on the site: no address and no name leads a token outside unless a person allowed it.
+// Staying on the site: no address and no name leads a token outside while OFFLINE_MODE is on.
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
@@ -22,15 +22,15 @@ const credential = (baseUrl: string): Server['credential'] => ({
   verifyTls: true,
   scope: [],
 })
-const opened = (baseUrl: string, offSite: boolean): Promise<unknown> =>
-  openSocket({ name: 'house', credential: credential(baseUrl), offSite }, AbortSignal.abort()).catch((e: unknown) => e)
+const opened = (baseUrl: string, offline: boolean): Promise<unknown> =>
+  openSocket({ name: 'house', credential: credential(baseUrl), offline }, AbortSignal.abort()).catch((e: unknown) => e)
 
-test.each(OUTSIDE)('%s is refused before anything is sent, and allowed by offSite alone', async (baseUrl) => {
-  expect(await opened(baseUrl, false)).toMatchObject({
+test.each(OUTSIDE)('%s is refused before anything is sent, and allowed without OFFLINE_MODE alone', async (baseUrl) => {
+  expect(await opened(baseUrl, true)).toMatchObject({
     code: 'POLICY_ERROR',
-    message: expect.stringContaining('set offSite'),
+    message: expect.stringContaining('set OFFLINE_MODE=0'),
   })
-  expect(await opened(baseUrl, true)).toMatchObject({ code: 'UNAVAILABLE' })
+  expect(await opened(baseUrl, false)).toMatchObject({ code: 'UNAVAILABLE' })
 })
 
 test('a name is refused when any of its addresses is outside, at the moment it is used', async () => {
@@ -50,7 +50,7 @@ test('a name is refused when any of its addresses is outside, at the moment it i
 test('health says what to do, and a server that leads elsewhere gets no second call', async () => {
   const hub = world({ house: credential('http://203.0.113.7:8123') })
   hub.start()
-  await hub.until('told', () => hub.health.at(-1)?.what.includes('set offSite') ?? false)
+  await hub.until('told', () => hub.health.at(-1)?.what.includes('set OFFLINE_MODE=0') ?? false)
   expect(hub.health.at(-1)?.word).toBe('degraded')
   await hub.stop()
 
@@ -65,7 +65,7 @@ test('health says what to do, and a server that leads elsewhere gets no second c
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = z.object({ port: z.number() }).parse(server.address())
-  const moved = { name: 'house', credential: credential(`http://127.0.0.1:${port}`), offSite: false }
+  const moved = { name: 'house', credential: credential(`http://127.0.0.1:${port}`), offline: true }
   const failure: unknown = await openSocket(moved, new AbortController().signal).catch((e: unknown) => e)
   expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('302') })
   expect(asked).toEqual(['GET /api/websocket HTTP/1.1'])

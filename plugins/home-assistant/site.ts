@@ -3,7 +3,11 @@ import { isIP } from 'node:net'
 import { isSiteAddress, Recoverable, siteLookup } from '#hub/plugin'
 
 const outside = (host: string): Recoverable =>
-  new Recoverable('POLICY_ERROR', `${host} is not on the site: set offSite for this plugin to allow it.`, { host })
+  new Recoverable(
+    'POLICY_ERROR',
+    `${host} is not on the site, and OFFLINE_MODE is on: set OFFLINE_MODE=0 to allow it.`,
+    { host },
+  )
 
 /** Throws POLICY_ERROR for an address (not a name) outside the site. */
 export const demandLocal = (hostname: string): void => {

@@ -8,7 +8,8 @@ import { demandLocal, localLookup } from './site.ts'
 export interface Server {
   name: string
   credential: CredentialRecord
-  offSite: boolean
+  /** OFFLINE_MODE: it may not lie outside the site. */
+  offline: boolean
 }
 
 /** For connection and authentication together. */
@@ -46,7 +47,7 @@ const tokenOf = ({ name, credential: { auth } }: Server): string => {
 
 const connect = (server: Server): WebSocket => {
   const url = webSocketUrl(server.credential)
-  if (!server.offSite) demandLocal(url.hostname)
+  if (server.offline) demandLocal(url.hostname)
   const { verifyTls, ca } = server.credential
   return new WebSocket(url, {
     maxPayload: MAX_PAYLOAD,
@@ -55,7 +56,7 @@ const connect = (server: Server): WebSocket => {
     followRedirects: false,
     rejectUnauthorized: verifyTls,
     ...(ca === undefined ? {} : { ca }),
-    ...(server.offSite ? {} : { lookup: localLookup() }),
+    ...(server.offline ? { lookup: localLookup() } : {}),
   })
 }
 
