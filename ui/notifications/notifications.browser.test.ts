@@ -189,5 +189,9 @@ describe.skipIf(!present)(titleOf('notifications'), { timeout: 60_000 }, () => {
     await each(page, hub, async (where) => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth), where).toBe(320)
     })
+    hub.line.dead = true
+    hub.line.cut()
+    await page.getByText('Not live').waitFor()
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
   })
 })

@@ -303,7 +303,7 @@ export const fakeHub = async (options: Options) => {
     const at = devices.findIndex(({ id }) => id === params.id)
     if (at < 0) return error(reply, 404, 'NOT_FOUND', `There is no device '${params.id}'.`)
     devices.splice(at, 1)
-    tell(`devices/${params.id}/about`, '')
+    for (const leaf of ['state', 'online', 'about']) tell(`devices/${params.id}/${leaf}`, '')
     return reply.code(204).send()
   })
   app.get<{ Params: { id: string }; Querystring: Record<string, string> }>(
