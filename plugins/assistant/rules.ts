@@ -36,9 +36,12 @@ import { vocabularyOf } from './vocabulary.ts'
 import { worded } from './wording.ts'
 import { tokens } from './words.ts'
 
+/** Nobody says more at once; what follows is not read. */
+const MOST_LETTERS = 2000
+
 const understand = (text: string, world: World): Understanding => {
   const all = world.devices.map((device) => vocabularyOf(device, world.synonyms))
-  const everyWord = joined(tokens(asCorrected(worded(text).replace(ATTENTION, ''))))
+  const everyWord = joined(tokens(asCorrected(worded(text.slice(0, MOST_LETTERS)).replace(ATTENTION, ''))))
   const whole = spell(everyWord.filter((word) => !isMark(word)))
   const language = languageOf(everyWord, world.before.language ?? 'en')
   const plainly = (meant: Meant, matched: Understanding['matched'], confidence = 1): Understanding => ({

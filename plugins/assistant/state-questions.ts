@@ -10,6 +10,9 @@ import type { Token } from './words.ts'
 
 const MOST_OPTIONS = 8
 
+/** What only some devices of a place measure. */
+const READINGS = new Set(['temperature', 'humidity', 'occupied'])
+
 /** Words for the whole of where one is, when no area is called so. */
 const WHOLE =
   /^(?:workshop|shop|werkstatt|house|home|haus|hause|building|gebaeude|hall|halle|room|raum|place|hier|here|inside|drinnen)$/
@@ -22,7 +25,7 @@ export const readQuestion = (
 ): Understanding => {
   const taken = new Set(bare.flatMap(({ word }, i) => (QUESTION_WORDS.has(word) ? [i] : [])))
   const aspect = aspectOf(bare)
-  const isReading = aspect === 'temperature' || aspect === 'humidity'
+  const isReading = aspect !== undefined && READINGS.has(aspect)
   const target = targetsOf({
     words: bare,
     taken,
@@ -82,7 +85,9 @@ const readsOf = (device: Device, aspect: string): boolean =>
   aspect === 'temperature'
     ? ['celsius', 'temperature', 'current_temperature'].some((key) => typeof device.state[key] === 'number') &&
       /climate|thermo|temp|sensor/.test(`${device.kind} ${device.id}`)
-    : typeof device.state['humidity'] === 'number'
+    : aspect === 'humidity'
+      ? typeof device.state['humidity'] === 'number'
+      : ['occupied', 'people', 'presence'].some((key) => Object.hasOwn(device.state, key))
 
 /** A place was asked about: of its devices the one that measures it. */
 const preferReading = (devices: readonly Device[], aspect: string, all: readonly Known[]): Device[] => {
