@@ -58,6 +58,7 @@ const mended = (
       hasNoun,
       isAmount: !hasNoun && !hasPronoun && isPlain && amountsIn(words, new Set()).length > 0,
       isVerbOnly: !hasNoun && !hasPronoun && !isPlain,
+      isOfIt: !hasNoun && hasPronoun && !isPlain,
       isOpen: hasNoun && isPlain,
     }
   }
@@ -73,6 +74,7 @@ const mended = (
       (isRest ||
         (part.isAmount && last.hasNoun) ||
         (part.isVerbOnly && last.isOpen) ||
+        (part.isOfIt && last.isOpen && !last.hasVerb) ||
         (last.isVerbOnly && part.isOpen))
     )
       out[out.length - 1] = readPart([...last.words, { word: ',' }, ...part.words])

@@ -119,7 +119,11 @@ export const meantFor = (
   can: (device: Device, family: Family) => boolean,
 ): Family => {
   const able = (one: Family): boolean => devices.some((device) => can(device, one))
-  return able(family) ? family : (OTHERWISE[family]?.find(able) ?? family)
+  // Who locks a machine takes its power; who locks a gate does not mean that it stops.
+  const has = (one: Family): boolean =>
+    devices.some(({ intents }) => Object.keys(intents).some((intent) => familyOf(intent) === one))
+  const isLocking = family === 'lock' || family === 'unlock'
+  return able(family) ? family : (OTHERWISE[family]?.find((one) => able(one) && (!isLocking || has(one))) ?? family)
 }
 
 /** The intents of a device that a family may mean, the nearest kind first. */

@@ -3,11 +3,13 @@ import { verbsIn } from './verbs.ts'
 import type { Token } from './words.ts'
 
 const ASKS =
-  /^(?:is|are|was|were|what|whats|which|who|how|hows|where|when|why|does|do|did|has|have|isnt|arent|ist|sind|war|wie|was|welche\w?|wer|wo|warum|wann|laeuft|laufen|brennt|brennen|steht|stehen|hat|hast|habt|haben|gibt|leuchtet|leuchten|druckt|schneidet|funktioniert|any|anything|anyone|wieviel|bist|schlaeft|kommt|wohin|woher|wessen|wozu)$/
+  /^(?:is|are|was|were|what|whats|which|who|how|hows|where|when|why|does|do|did|has|have|isnt|arent|ist|sind|war|wie|was|welche\w?|wer|wo|warum|wann|laeuft|laufen|brennt|brennen|steht|stehen|hat|hast|habt|haben|gibt|leuchtet|leuchten|druckt|schneidet|spielt|heizt|dreht|arbeitet|faehrt|nimmt|funktioniert|any|anything|anyone|wieviel|bist|schlaeft|kommt|wohin|woher|wessen|wozu)$/
 const INDIRECT =
   /\b(?:tell me (?:if|whether|what|how|the)|do you know|can you tell|could you tell|check (?:if|whether|the|on)|see if|let me know|i want to know|give me the|sag(?:e|st)? mir|weisst du|schau(?:e|st)? (?:mal )?(?:ob|nach)|pruefe? (?:mal )?ob|pruef mal|kontrollier\w* ob|check mal|guck(?:e|st)? (?:mal )?(?:ob|nach)|ob (?:der|die|das)|wie (?:ist|steht|viel|warm|hell|voll|weit)|whats the|what is the|how is|how far|how long|read me)\b/
 const POLITE =
   /^(?:(?:hey|hi|hallo|ok|okay|jarvis|computer|bitte|please|so|und|and|sag|mal|now) )*(?:can|could|would|will|may|kannst|koenntest|koennten|koennen|wuerdest|wuerden|magst|darf|can we|soll|sollen|how about|what about|why dont|do me|hast du lust)\b/
+/** "In welchem Modus …", "at what speed …" */
+const WHICH = /^(?:in|auf|an|mit|bei|at|to|on|from|for) (?:welch\w+|what|which|wie|wem)\b/
 /** Asks for a judgement, not for the thing: "should I turn off the laser?" */
 const ADVICE =
   /^(?:(?:und|and|so|hey|jarvis) )*(?:(?:should|shall|must|do|does|soll|sollen|sollte|sollten|muss|muessen) (?:i|we|one|ich|wir|man)\b|(?:can|kann|darf) (?:one|man)\b|can (?:the|my|our) .*\bbe\b|kann (?:der|die|das) .*\bwerden\b)/
@@ -26,6 +28,7 @@ export const isQuestion = (words: readonly Token[], text: string): boolean => {
   if (POSSIBLE.test(line)) return false
   if (ASK_DEVICE.test(line)) return false
   if (INDIRECT.test(line)) return true
+  if (WHICH.test(line)) return true
   if (ADVICE.test(line) && !/\b(?:please|bitte)\b/.test(line)) return true
   if (POLITE.test(line)) return false
   if (STATUS.test(line)) return true

@@ -1,6 +1,8 @@
 // The rules: a sentence in, what was meant out. No model, no memory of its own, the same answer every time.
+import { isDeepStrictEqual } from 'node:util'
 import { answered } from './answers.ts'
 import { readClause } from './clause-meaning.ts'
+import type { Read } from './clause-wishes.ts'
 import { clausesOf, isMark, spell } from './clauses.ts'
 import { languageOf } from './fillers.ts'
 import { asCorrected } from './corrections.ts'
@@ -30,11 +32,17 @@ import { isTold } from './remarks.ts'
 import { respelled } from './spelling.ts'
 import { readQuestion } from './state-questions.ts'
 import { withoutRemarks } from './topic.ts'
-import type { Meant, Understander, Understanding, World } from './understander.ts'
+import type { Meant, Understander, Understanding, Wish, World } from './understander.ts'
 import { verbsIn } from './verbs.ts'
 import { vocabularyOf } from './vocabulary.ts'
 import { worded } from './wording.ts'
 import { tokens } from './words.ts'
+
+/** Whether a later wish says the same of the same thing, or more: "turn it on and set it to 40 percent". */
+const isWithin = (one: Wish, later: Wish): boolean =>
+  one.device === later.device &&
+  one.intent === later.intent &&
+  isDeepStrictEqual({ ...later.payload, ...one.payload }, later.payload)
 
 /** Nobody says more at once; what follows is not read. */
 const MOST_LETTERS = 2000
@@ -87,7 +95,14 @@ const understand = (text: string, world: World): Understanding => {
     const read = answered(bare, all, asked, text)
     if (read !== undefined) return { language, ...read }
   }
-  const reads = clauses.map((clause) => readClause(clause, text, all, scene, clauses, other !== undefined))
+  const reads: Read[] = []
+  for (const clause of clauses) {
+    const spokenOf = reads.flatMap(({ meant }) =>
+      meant.kind === 'wishes' ? meant.wishes.map(({ device }) => device) : [],
+    )
+    const now = spokenOf.length === 0 ? scene : { ...scene, before: { ...before, devices: spokenOf, isStale: false } }
+    reads.push(readClause(clause, text, all, now, clauses, other !== undefined))
+  }
   const duration = DURATION.exec(line)?.[0]
   const bad = reads.find(({ meant }) => meant.kind !== 'wishes')
   const good = reads.filter(({ meant }) => meant.kind === 'wishes')
@@ -100,9 +115,7 @@ const understand = (text: string, world: World): Understanding => {
     return { language, meant, confidence: bad.confidence, matched: bad.matched, considered: bad.considered }
   }
   const wishes = good.flatMap(({ meant }) => (meant.kind === 'wishes' ? meant.wishes : []))
-  const unique = wishes.filter(
-    (wish, i) => wishes.findIndex((one) => JSON.stringify(one) === JSON.stringify(wish)) === i,
-  )
+  const unique = wishes.filter((wish, i) => !wishes.some((one, j) => j > i && isWithin(wish, one)))
   if (
     duration !== undefined &&
     unique.some(
