@@ -56,10 +56,11 @@ test(
     let sent = 0
     let saved = 0
     const begun = performance.now()
-    for (let version = 1; performance.now() - begun < 2500;) {
+    for (let version = 1; version <= 3 || performance.now() - begun < 2500;) {
       const now = performance.now() - begun
       for (; sent < now; sent++) say(bed, sent)
-      if (now > 600 * version && version <= 3)
+      // On a slow machine the one before has to be at work first: what is saved too fast is left out, rightly.
+      if (now > 600 * version && version <= 3 && counts(bed).at(-1)?.version === version - 1)
         await put(bed, 'counter.ts', counter(version++)).then(() => (saved = version))
       await pause(1)
     }
