@@ -17,7 +17,6 @@ import { usePath } from './route.ts'
 import { chooseTheme, useTheme } from './theme.ts'
 import { follow, To } from './to.tsx'
 
-
 interface Place {
   path: string
   name: string
