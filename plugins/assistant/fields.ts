@@ -56,6 +56,10 @@ const WORDS: Readonly<Record<string, string>> = {
   komfort: 'comfort',
 }
 
+/** Whether a word usually says a mode or a colour: `red`, `langsam`. */
+export const isOptionWord = (word: string): boolean =>
+  Object.hasOwn(WORDS, word) || /^(?:red|blue|green|yellow|white|purple|pink|auto|eco)$/.test(word)
+
 const quantityOf = (name: string, schema: Json): Quantity => {
   const about =
     `${name} ${typeof schema['description'] === 'string' ? schema['description'] : ''} ${typeof schema['unit'] === 'string' ? schema['unit'] : ''}`.toLowerCase()

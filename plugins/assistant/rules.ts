@@ -5,7 +5,9 @@ import { readClause } from './clause-meaning.ts'
 import type { Read } from './clause-wishes.ts'
 import { clausesOf, isMark, spell } from './clauses.ts'
 import { languageOf } from './fillers.ts'
+import { explainedBy, readInPlace } from './joined-nouns.ts'
 import { asCorrected } from './corrections.ts'
+import { isGrave } from './intents.ts'
 import { nearIntents } from './near.ts'
 import { joined } from './numbers.ts'
 import {
@@ -47,7 +49,7 @@ const isWithin = (one: Wish, later: Wish): boolean =>
 /** Nobody says more at once; what follows is not read. */
 const MOST_LETTERS = 2000
 
-const understand = (text: string, world: World): Understanding => {
+const read = (text: string, world: World, isStrict: boolean): Understanding & { isLoose?: boolean } => {
   const all = world.devices.map((device) => vocabularyOf(device, world.synonyms))
   const everyWord = joined(tokens(asCorrected(worded(text.slice(0, MOST_LETTERS)).replace(ATTENTION, ''))))
   const whole = spell(everyWord.filter((word) => !isMark(word)))
@@ -72,7 +74,14 @@ const understand = (text: string, world: World): Understanding => {
   if (GREETING.test(whole)) return plainly({ kind: 'greeting' }, [{ words: whole, as: 'greeting' }])
   if (HELP.test(whole)) return plainly({ kind: 'help' }, [{ words: whole, as: 'help' }])
 
-  const { words, before, isTold: onlyTells } = withoutRemarks(everyWord, all, world.before)
+  const {
+    words,
+    before,
+    isTold: onlyTells,
+    told,
+    isLoose,
+    stray,
+  } = withoutRemarks(everyWord, all, world.before, isStrict)
   const bare = words.filter((word) => !isMark(word))
   const line = spell(bare)
   const scene: World = { ...world, before }
@@ -86,6 +95,12 @@ const understand = (text: string, world: World): Understanding => {
   const hour = SETS.test(whole) || !SWITCHES.test(whole) ? undefined : AT_HOUR.exec(whole)?.[0]
   if (hour !== undefined) return no('later', hour, 'later')
   if (CONDITION.test(without)) return no('condition', CONDITION.exec(without)?.[0] ?? '', 'a condition')
+
+  if (stray !== undefined)
+    return {
+      ...plainly({ kind: 'question', about: 'name', options: [], said: stray.slice(0, 80) }, [], 0.3),
+      considered: [{ what: stray.slice(0, 80), why: 'may change what else was said' }],
+    }
 
   const asSpelled = clausesOf(words, all)
   const other = asSpelled.some(({ verb }) => verb !== undefined) ? undefined : respelled(words, all)
@@ -101,10 +116,14 @@ const understand = (text: string, world: World): Understanding => {
       meant.kind === 'wishes' ? meant.wishes.map(({ device }) => device) : [],
     )
     const now = spokenOf.length === 0 ? scene : { ...scene, before: { ...before, devices: spokenOf, isStale: false } }
-    reads.push(readClause(clause, text, all, now, clauses, other !== undefined))
+    const read = readClause(clause, text, all, now, clauses, other !== undefined)
+    reads.push(
+      readInPlace(read, clause, clauses, all, (one) => readClause(one, text, all, now, clauses, other !== undefined)),
+    )
   }
   const duration = DURATION.exec(line)?.[0]
-  const bad = reads.find(({ meant }) => meant.kind !== 'wishes')
+  const explained = explainedBy(reads, clauses)
+  const bad = reads.find((one) => one.meant.kind !== 'wishes' && one !== explained)
   const good = reads.filter(({ meant }) => meant.kind === 'wishes')
   if (bad !== undefined && !(bad.meant.kind === 'unknown' && good.length > 0)) {
     if (duration !== undefined && bad.meant.kind === 'no' && bad.meant.why === 'limit')
@@ -129,8 +148,26 @@ const understand = (text: string, world: World): Understanding => {
     meant: { kind: 'wishes', wishes: unique },
     confidence: Math.min(...good.map((one) => one.confidence)),
     matched: good.flatMap((one) => one.matched),
-    considered: good.flatMap((one) => one.considered),
+    considered: [
+      ...good.flatMap((one) => one.considered),
+      ...told.map((what) => ({ what: what.slice(0, 80), why: 'tells something, not looked at' })),
+    ],
+    isLoose,
   }
+}
+
+/** Beside what may be more than a remark nothing grave is begun: then it is read as a part of the wish. */
+const understand = (text: string, world: World): Understanding => {
+  const { isLoose = false, ...meant } = read(text, world, false)
+  const isBegun =
+    meant.meant.kind === 'wishes' &&
+    meant.meant.wishes.some(({ device, intent }) => {
+      const its = world.devices.find(({ id }) => id === device)
+      return its === undefined || isGrave(its, intent)
+    })
+  if (!isLoose || !isBegun) return meant
+  const { isLoose: _, ...strictly } = read(text, world, true)
+  return strictly
 }
 
 /** The rules as an understander: sentences in English and German, without a language model. */

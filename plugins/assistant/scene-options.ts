@@ -9,6 +9,9 @@ import { meaningOf, tokens } from './words.ts'
 
 const AROUND = new Set(['scene', 'mode', 'time', 'mood', 'programm', 'program'])
 const CALLS = /^(?:activate|aktivier\w*)$/
+/** Beside the name of a scene these ask for it. */
+const LOADS =
+  /^(?:load|call|apply|trigger|select|pick|choose|run|fire|lad|lade|ladet|ruf|rufe|rufen|ruft|waehl\w?|abrufen|aufrufen|laden)$/
 
 const optionsOf = (all: readonly Known[]) =>
   all.flatMap(({ device }) =>
@@ -33,7 +36,7 @@ export const readScene = ({ words }: Clause, all: readonly Known[]): Read | unde
   if (around.length === 0 && !words.some(({ word }) => CALLS.test(word))) return undefined
   const said = meanings.flatMap(({ token, atoms }) => {
     if (atoms.some(isOption)) return atoms.filter((atom) => !AROUND.has(atom))
-    if (fillers.has(token.word) || isVerbish(token.word) || CALLS.test(token.word)) return []
+    if (fillers.has(token.word) || isVerbish(token.word) || CALLS.test(token.word) || LOADS.test(token.word)) return []
     return atoms.filter((atom) => !AROUND.has(atom))
   })
   const fitting = options.filter(({ atoms }) => said.length > 0 && said.every((atom) => atoms.includes(atom)))

@@ -7,6 +7,7 @@ import { verbishIn } from './verbish.ts'
 import { targetsOf } from './targets.ts'
 import type { Before } from './understander.ts'
 import { verbsIn } from './verbs.ts'
+import { BEFORE_ANYONE, isHoldingBack, isStillThere, isStray, tellingOf } from './telling.ts'
 import { type Known, WEAK } from './vocabulary.ts'
 import { isKnown, meaningOf, type Token } from './words.ts'
 
@@ -17,8 +18,9 @@ const partsOf = (words: readonly Token[]): Token[][] => {
     const isCause =
       /^(?:because|cos|coz|weil)$/.test(token.word) ||
       (token.word === 'denn' && /^(?:es|ich|wir|der|die|das|hier|mir)$/.test(next))
+    const isWhy = BEFORE_ANYONE.test(spell(words.slice(i, i + 4)))
     if (/^[,;]$/.test(token.word)) parts.push([])
-    else if (isCause) parts.push([token])
+    else if (isCause || isWhy) parts.push([token])
     else if (token.word === 'so' && parts.length > 1 && parts.at(-1)?.length === 0) return
     else parts.at(-1)?.push(token)
   })
@@ -50,24 +52,75 @@ export interface Rest {
   before: Before
   /** Everything said only tells something. */
   isTold: boolean
+  /** What was left out, as it was said. */
+  told: readonly string[]
+  /** Some of it may be more than a remark: nothing grave is begun beside it. */
+  isLoose: boolean
+  /** A part that may change what the others ask for, though it asks for nothing itself. */
+  stray?: string
+}
+
+/** The things that parts name, where one of them asks for something with a verb of its own. */
+const wishedIn = (parts: readonly (readonly Token[])[], all: readonly Known[]): Set<string> | undefined => {
+  const named = new Set(all.flatMap(({ all: atoms }) => [...atoms]))
+  const isWish = parts.some(
+    (part) =>
+      verbsIn(part).length > 0 &&
+      part.some(
+        (token) =>
+          meaningOf(token).atoms.some((atom) => named.has(atom)) || /^(?:it|them|everything|alles)$/.test(token.word),
+      ),
+  )
+  return isWish ? new Set(parts.flat().flatMap((token) => meaningOf(token).atoms)) : undefined
 }
 
 /** A sentence without what it only tells. */
-export const withoutRemarks = (words: readonly Token[], all: readonly Known[], before: Before): Rest => {
+export const withoutRemarks = (
+  words: readonly Token[],
+  all: readonly Known[],
+  before: Before,
+  isStrict = false,
+): Rest => {
   const isNoun = (word: string): boolean =>
     fillers.has(word) || isKnown(word) || all.some(({ words: its }) => its.includes(word))
   const parts = partsOf(words)
   const asides = parts.filter((part, i) => i < parts.length - 1 && isAside(part, all))
-  const told = parts.filter(
+  const plainly = parts.filter(
     (part) =>
-      asides.includes(part) ||
-      isRemark(
-        part.filter((token) => !isMark(token)),
-        isNoun,
-      ),
+      !(isStrict && isHoldingBack(part)) &&
+      !(parts.length > 1 && isStillThere(part)) &&
+      (asides.includes(part) ||
+        isRemark(
+          part.filter((token) => !isMark(token)),
+          isNoun,
+        )),
   )
-  if (told.length === 0) return { words, before, isTold: false }
+  let isLoose = plainly.some(isHoldingBack)
+  const beside = parts.filter((part) => {
+    if (plainly.includes(part)) return false
+    const rest = parts.filter((one) => one !== part && !plainly.includes(one))
+    const wished = wishedIn(rest, all)
+    const telling = wished === undefined ? undefined : tellingOf(part, all, wished)
+    const isUnsure = telling === 'loose' || isHoldingBack(part)
+    if (telling === undefined || (isStrict && isUnsure)) return false
+    isLoose ||= isUnsure
+    return true
+  })
+  const told = parts.filter((part) => plainly.includes(part) || beside.includes(part))
+  const said = told.map(spell)
   const left = parts.filter((part) => !told.includes(part))
+  const astray =
+    left.length < 2
+      ? undefined
+      : left.find((part) => {
+          const wished = wishedIn(
+            left.filter((one) => one !== part),
+            all,
+          )
+          return wished !== undefined && ((isStrict && isHoldingBack(part)) || isStray(part, all, wished))
+        })
+  const stray = astray === undefined ? {} : { stray: spell(astray) }
+  if (told.length === 0) return { words, before, isTold: false, told: [], isLoose: false, ...stray }
   const topics = told.map((part) =>
     targetsOf({ words: part, taken: verbishIn(part), all, can: () => true, zone: before.zone }),
   )
@@ -79,7 +132,7 @@ export const withoutRemarks = (words: readonly Token[], all: readonly Known[], b
         unknown.length === 0 &&
         devices.every(({ intents }) => Object.hasOwn(intents, 'scene.activate')),
     )
-    return { words, before, isTold: !isScene }
+    return { words, before, isTold: !isScene, told: isScene ? [] : said, isLoose: false }
   }
   const topic = topics.findLast(
     ({ devices, isAmbiguous, isGuess, isEmpty, isPlaceOnly }) =>
@@ -95,5 +148,8 @@ export const withoutRemarks = (words: readonly Token[], all: readonly Known[], b
       ...(zone === undefined ? {} : { zone }),
     },
     isTold: false,
+    told: said,
+    isLoose,
+    ...stray,
   }
 }

@@ -36,7 +36,19 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     /\b(?:flat out|full (?:blast|throttle|tilt|whack|pelt)|vollgas|volle pulle|volle kraft|volle poetrie|anschlag)\b/g,
     'full',
   ],
+  [/\b(each and every|each|every|all)(?: single| last)+(?: one of)?\b/g, '$1'],
+  [/\beach and every\b/g, 'every'],
+  [/\b(jede[nrsm]?) (?:einzelne[nrsm]?|verdammte[nrsm]?)\b/g, '$1'],
+  [
+    /\bas (?:bright(?:ly)?|loud(?:ly)?|high|fast|hard|strong) as (?:possible|(?:it|they|you|that) (?:goes?|gets?|can(?: (?:go|get|be|run))?|will go))\b|\b(?:so|moeglichst) (?:hell|laut|hoch|schnell|stark)(?: wie (?:(?:nur |irgend )?moeglich|es (?:nur |irgend )?geht))\b|\bmoeglichst hell\b|\bam hellsten\b/g,
+    'to full',
+  ],
+  [
+    /\bas (?:dim(?:ly)?|dark|low|quiet(?:ly)?|slow(?:ly)?) as (?:possible|(?:it|they|you|that) (?:goes?|gets?|can(?: (?:go|get|be|run))?|will go))\b|\bso (?:dunkel|leise|niedrig|langsam|schwach) wie (?:(?:nur |irgend )?moeglich|es (?:nur |irgend )?geht)\b/g,
+    'to minimum',
+  ],
   [/\ball the way up\b|\bganz hoch\b|\bganz auf(?=drehen)/g, 'up to full'],
+  [/\b((?:dimm|dreh|stell|regel)\w* .{2,40}?) ganz (?:runter|herunter|niedrig|leise|dunkel)\b/g, '$1 auf minimum'],
   [/\ball the way down\b|\bganz runter(?=drehen)/g, 'down to minimum'],
   [/\ball the way\b/g, ''],
   [
@@ -49,6 +61,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     /(?<=\w\s*,?\s*)\b(?:aber|und|nur)? ?(?:bitte )?lass(?:e|t)? (?:aber |bitte )?(.{3,40}?) (?:an|brennen|leuchten)(?=\s*(?:,|$))/g,
     'ausser $1',
   ],
+  [/\b(nimm|nehmt?) (.{3,40}?) (\w+) (seconds?|sekunden?|minutes?|minuten?) (?:lang )?auf\b/g, '$1 $2 auf fuer $3 $4'],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
   [
     /\b(hundred|thousand) and (?=(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fif|twen|for|six|seven|eigh|nine))/g,
