@@ -3,8 +3,10 @@ import type { Worker } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { startThread } from '../thread.ts'
 
-/** Pages of the log at which it is copied: SQLite's own default. */
-const PAGES = 1000
+/** Pages of the log at which it is copied, 16 MiB: each copy ends with an fsync, and for as long as that takes the file system holds up the log's writer too. */
+const PAGES = 4000
+/** SQLite's own default, for when there is no thread. */
+const PAGES_ALONE = 1000
 /** Statements between two looks at the log. */
 const LOOK_EVERY = 64
 /** At this length the writer copies it itself, whatever the thread does: 64 MiB. */
@@ -37,7 +39,7 @@ export const openCheckpoints = (db: Database.Database, file: string): Checkpoint
     started.on('message', () => (busy = false))
     started.on('error', () => {
       gaveUp = true
-      db.pragma(`wal_autocheckpoint = ${PAGES}`)
+      db.pragma(`wal_autocheckpoint = ${PAGES_ALONE}`)
     })
     started.on('exit', () => {
       if (worker === started) worker = undefined
