@@ -1,6 +1,7 @@
 // Takes a sentence apart into parts with one verb each.
 import { amountsIn, isUnit } from './amounts.ts'
 import { labelWordsIn } from './fields.ts'
+import { withSharedAmounts } from './shared-amounts.ts'
 import { fillers, pronouns } from './fillers.ts'
 import { EXCEPT, isVerbish } from './verbish.ts'
 import { spelled } from './said.ts'
@@ -120,11 +121,19 @@ export const clausesOf = (words: readonly Token[], all: readonly Known[]): Claus
   if (has.length === 0)
     return clauses.map((clause) => ({ ...clause, verb: whole === undefined ? undefined : { ...whole, at: [] } }))
   // What says no verb of its own shares its neighbour's: before it, or after it as in "das Licht und die Lüftung an".
-  return clauses.map((clause, i) => {
-    if (clause.verb !== undefined) {
-      // `mach das licht` … `an`: half a verb here, the whole one over the sentence.
-      return clause
-    }
+  const [only] = has
+  const isHalf = (found: Found): boolean =>
+    has.length === 1 &&
+    found === only?.verb &&
+    found.at.length === 1 &&
+    whole !== undefined &&
+    whole.at.length > 1 &&
+    whole.family === 'record' &&
+    whole.text.endsWith(` ${found.text}`)
+  const shared = clauses.map((clause, i): Clause => {
+    // `nimm den hof` … `auf`: half a verb here, the whole one over the sentence.
+    if (clause.verb !== undefined)
+      return whole !== undefined && isHalf(clause.verb) ? { ...clause, verb: { ...whole, at: clause.verb.at } } : clause
     const before = clauses
       .slice(0, i)
       .reverse()
@@ -134,4 +143,9 @@ export const clausesOf = (words: readonly Token[], all: readonly Known[]): Claus
       before ?? (whole !== undefined && after !== undefined && whole.at.length > after.at.length ? whole : after)
     return { ...clause, verb: lent === undefined ? undefined : { ...lent, at: [] } }
   })
+  // "Record the yard for a minute, the hall": only what an `and` joins shares what stands at the end.
+  const joint = words.findLast(({ word }, i) => !names.has(i) && (AND.has(word) || word === ',' || word === ';'))
+  return joint !== undefined && AND.has(joint.word)
+    ? withSharedAmounts(shared, ({ verb, words: its }) => isNumeric(verb, its))
+    : shared
 }

@@ -108,6 +108,7 @@ const OTHERWISE: Partial<Readonly<Record<Family, readonly Family[]>>> = {
   less: ['down'],
   preheat: ['more', 'start', 'on'],
   play: ['on'],
+  close: ['off'],
   lock: ['off'],
   unlock: ['on'],
 }

@@ -37,7 +37,7 @@ export const isRemark = (part: readonly Token[], isNoun: (word: string) => boole
   if (first === 'id') return false
   if (CAUSE.test(part[0]?.word ?? '') && words.length > 1) return true
   // `im Flur` is no `I'm`.
-  if (first === 'im' && isKnown(second)) return false
+  if (first === 'im' && isKnown(second) && !/ing$/.test(second)) return false
   if (CONTRACTED.test(first)) return words.length > 1
   const isVerb = (word: string): boolean => VERB.test(word) || (/^[a-z]{3,}(?:ing|t)$/.test(word) && !isNoun(word))
   if (SUBJECT.test(first) && VERB.test(second)) return true

@@ -49,7 +49,11 @@ const isWithin = (one: Wish, later: Wish): boolean =>
 /** Nobody says more at once; what follows is not read. */
 const MOST_LETTERS = 2000
 
-const read = (text: string, world: World, isStrict: boolean): Understanding & { isLoose?: boolean } => {
+const read = (
+  text: string,
+  world: World,
+  isStrict: boolean,
+): Understanding & { isLoose?: boolean; isFragment?: boolean } => {
   const all = world.devices.map((device) => vocabularyOf(device, world.synonyms))
   const everyWord = joined(tokens(asCorrected(worded(text.slice(0, MOST_LETTERS)).replace(ATTENTION, ''))))
   const whole = spell(everyWord.filter((word) => !isMark(word)))
@@ -80,6 +84,7 @@ const read = (text: string, world: World, isStrict: boolean): Understanding & { 
     isTold: onlyTells,
     told,
     isLoose,
+    isFragment,
     stray,
   } = withoutRemarks(everyWord, all, world.before, isStrict)
   const bare = words.filter((word) => !isMark(word))
@@ -153,20 +158,21 @@ const read = (text: string, world: World, isStrict: boolean): Understanding & { 
       ...told.map((what) => ({ what: what.slice(0, 80), why: 'tells something, not looked at' })),
     ],
     isLoose,
+    isFragment,
   }
 }
 
 /** Beside what may be more than a remark nothing grave is begun: then it is read as a part of the wish. */
 const understand = (text: string, world: World): Understanding => {
-  const { isLoose = false, ...meant } = read(text, world, false)
-  const isBegun =
-    meant.meant.kind === 'wishes' &&
-    meant.meant.wishes.some(({ device, intent }) => {
-      const its = world.devices.find(({ id }) => id === device)
-      return its === undefined || isGrave(its, intent)
-    })
-  if (!isLoose || !isBegun) return meant
-  const { isLoose: _, ...strictly } = read(text, world, true)
+  const { isLoose = false, isFragment = false, ...meant } = read(text, world, false)
+  const wishes = meant.meant.kind === 'wishes' ? meant.meant.wishes : []
+  const isBegun = wishes.some(({ device, intent }) => {
+    const its = world.devices.find(({ id }) => id === device)
+    return its === undefined || isGrave(its, intent)
+  })
+  const isSeveral = new Set(wishes.map(({ device }) => device)).size > 1
+  if (!(isLoose && isBegun) && !(isFragment && isSeveral)) return meant
+  const { isLoose: _, isFragment: __, ...strictly } = read(text, world, true)
   return strictly
 }
 

@@ -11,7 +11,7 @@ const AROUND = new Set(['scene', 'mode', 'time', 'mood', 'programm', 'program'])
 const CALLS = /^(?:activate|aktivier\w*)$/
 /** Beside the name of a scene these ask for it. */
 const LOADS =
-  /^(?:load|call|apply|trigger|select|pick|choose|run|fire|lad|lade|ladet|ruf|rufe|rufen|ruft|waehl\w?|abrufen|aufrufen|laden)$/
+  /^(?:load|call|pull|wechsl\w*|apply|trigger|select|pick|choose|run|fire|lad|lade|ladet|ruf|rufe|rufen|ruft|waehl\w?|abrufen|aufrufen|laden)$/
 
 const optionsOf = (all: readonly Known[]) =>
   all.flatMap(({ device }) =>

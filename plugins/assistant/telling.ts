@@ -11,7 +11,7 @@ import { isKnown, meaningOf, type Token } from './words.ts'
 
 /** With one of these a part may change what is wished, when, how or whether. */
 const NARROWS =
-  /^(?:not|no|never|dont|doesnt|didnt|wont|isnt|arent|cant|cannot|without|except|besides|excluding|only|just|but|instead|rather|else|otherwise|first|next|wait|hold|stop|halt|forget|cancel|undo|mean|meant|mind|kidding|joking|mistake|wrong|later|soon|then|afterwards|tomorrow|tonight|minutes?|seconds?|hours?|while|during|every|one|ones|other|others|another|both|same|again|too|maybe|perhaps|unsure|probably|instead|slowly|slow|gently|carefully|softly|quietly|dimmed|dimly|low|high|nicht|nichts|kein\w*|nie|niemals|ohne|ausser|nur|bloss|aber|statt|stattdessen|lieber|sonst|zuerst|erst|warte\w*|moment|vergiss|meine|meinte|falsch\w*|versehen|scherz|spass|witz|ueberleg\w*|spaeter|nachher|bald|gleich|dann|danach|morgen|abends?|nachts?|minuten?|sekunden?|stunden?|waehrend|jede\w*|eine[rsn]?|ander\w*|beide\w*|auch|nochmal|wieder|vielleicht|langsam|vorsichtig|sachte|sanft|leise|gedimmt|niedrig|hoch|doch|egal|obwohl|although|though|whether|ob|which|where|welche\w*|wo|dort|drueben|left|right|upper|lower|inner|outer|links|rechts|oben|unten|vorne|hinten|outside|inside|upstairs|downstairs|draussen)$/
+  /^(?:not|no|never|dont|doesnt|didnt|wont|isnt|arent|cant|cannot|without|except|besides|excluding|only|just|but|instead|rather|else|otherwise|first|next|wait|hold|stop|halt|forget|cancel|undo|mean|meant|mind|kidding|joking|mistake|wrong|later|soon|then|afterwards|tomorrow|tonight|minutes?|seconds?|hours?|while|during|every|one|ones|other|others|another|both|same|again|too|maybe|perhaps|unsure|probably|instead|slowly|slow|gently|carefully|softly|quietly|dimmed|dimly|low|high|nicht|nichts|kein\w*|nie|niemals|ohne|ausser|nur|bloss|aber|statt|stattdessen|lieber|sonst|zuerst|erst|warte\w*|moment|vergiss|meine|meinte|falsch\w*|versehen|scherz|spass|witz|ueberleg\w*|spaeter|nachher|bald|gleich|dann|danach|morgen|abends?|nachts?|minuten?|sekunden?|stunden?|waehrend|jede\w*|eine[rsn]?|ander\w*|beide\w*|auch|nochmal|wieder|vielleicht|langsam|vorsichtig|sachte|sanft|leise|gedimmt|niedrig|hoch|doch|egal|obwohl|although|though|whether|ob|which|where|welche\w*|wo|dort|drueben|sometimes?|eventually|anytime|someday|occasionally|regularly|often|always|irgendwann|manchmal|regelmaessig|oefters?|immer|eventuell|zeitweise|noon|midnight|mittags?|left|right|upper|lower|inner|outer|links|rechts|oben|unten|vorne|hinten|outside|inside|upstairs|downstairs|draussen)$/
 
 const PERSON =
   /^(?:i|we|he|she|they|someone|somebody|something|everyone|everybody|people|ich|wir|jemand|einer|alle|man|leute|etwas|was|irgend(?:was|etwas|wer|jemand|einer))$/
@@ -22,7 +22,7 @@ const ASKS =
   /^(?:want|wants|wanna|like|love|prefer|wish|need|needs|should|shall|must|please|bitte|better|let|lets|can|could|would|will|soll|sollen|sollte|sollten|moechte|moechten|will|wollen|haette|haetten|kann|koennte|koennten|wuerde|wuerden|brauchen|brauch|brauche|muss|muessen|darf|may|might|mag|moegen|gotta)$/
 /** Said without a subject: `bin fertig`, `all done`, `gotta run`. */
 const BRIEF =
-  /^(?:(?:im|am|were|bin|sind|bist)? ?(?:all |schon |hier |jetzt |endlich )*(?:done|finished|fertig|durch|weg|gone|ready|bereit|soweit|hungry|tired|muede|home)(?: here| now| for today| for the day| hier| fuer heute| damit)*|(?:gotta|have to|got to|need to|must|muss|muessen|off to|time to|zeit zu|zeit fuer) \w+(?: home| now| los| nach hause)?|(?:feierabend|lunchtime|hometime|mahlzeit|home time|lunch time|end of shift|schichtende|mittagspause|time for lunch|off home|lets (?:rock|roll|go|do this|dance|get (?:started|going|to work|on with it))|(?:los|auf|ab) gehts|(?:here|off) we go|an die arbeit|thanks a (?:lot|million|bunch)|vielen dank|danke (?:schoen|dir))(?: now| jetzt)?)$/
+  /^(?:(?:im|am|were|bin|sind|bist)? ?(?:all |schon |hier |jetzt |endlich )*(?:done|finished|fertig|durch|weg|gone|ready|bereit|soweit|hungry|tired|muede|home)(?: here| now| for today| for the day| hier| fuer heute| damit)*|(?:gotta|have to|got to|need to|must|muss|muessen|off to|time to|zeit zu|zeit fuer) \w+(?: home| now| los| nach hause)?|(?:feierabend|lunchtime|hometime|mahlzeit|home time|will (?:mal |kurz |eben )*(?:gucken|schauen|sehen|nachsehen|nachschauen)|lunch time|end of shift|schichtende|mittagspause|time for lunch|off home|lets (?:rock|roll|go|do this|dance|get (?:started|going|to work|on with it))|(?:los|auf|ab) gehts|(?:here|off) we go|an die arbeit|all (?:set|clear|good|ready)|alles (?:bereit|klar|gut|ok|sicher|frei)|everything(?:s| is) (?:ready|set|fine|in place|clear)|thanks a (?:lot|million|bunch)|vielen dank|danke (?:schoen|dir))(?: now| jetzt)?)$/
 /** Moods that ask for hurry, or for nothing. */
 const HURRY =
   /^(?:chop|quick|quickly|hurry|fast|pronto|snappy|sharpish|rapido|asap|move|it|up|make|come|on|go|now|please|come|schnell|schneller|zackig|zack|dalli|flott|fix|hopp|husch|los|tempo|beeilung|beeil|dich|komm|mach|schon|hinne|marsch|ein|bisschen|bitte|aber|ganz|and|und|be|about|step|lively|thanks|danke|man|mate|buddy|love|darling|folks|guys|leute|jungs|chef|boss|alter|schatz|mensch|quick|jetzt|pretty|yay|juhu|hurra|woohoo|hooray|yippee|ta|sweet|nice|cool|super|toll|prima|klasse|sapperlot|wow|ugh|phew|puh|brr|igitt|yuck|ouch|aua|autsch|heavens|christ|god|gott|himmel|herrje|verflixt|verdammt|damn|bloody|hell)$/
@@ -66,7 +66,15 @@ export const isStray = (part: readonly Token[], all: readonly Known[], elsewhere
   )
 }
 
-export type Telling = 'sure' | 'loose'
+const NOBODY =
+  /^(?:(?:da|hier|es|there|theres|there is) )?(?:ist |is )?(?:eh |ja |doch )?(?:keiner|niemand|nobody|nobodys|no one|noone|no ones)(?: is| ist| mehr)* (?:da|hier|there|here|drin|in|home|around|left|zuhause|daheim)(?: any ?more| mehr)?$/
+const SENSES =
+  /^(?:(?:i|we|you|ich|man|wir|hier) )?(?:can(?:no)?t|can (?:hardly|barely)|kann|koennen|sehe?n?|sieht|versteh\w*|hoere?n?|hoert) (?:(?:ja|hier|man|ich|gar|myself|ourselves|even|hardly|kaum|anything|mein eigenes|a) )*(?:see|hear|breathe|sleep|think|concentrate|nichts|nix|kein wort|kaum was|word|thing)(?: (?:a thing|anything|sehen|hoeren|mehr|schlafen|think|myself think|in here|here|hier))*$/
+/** What fills a room: no thing that could be switched. */
+const AIRY: ReadonlySet<string> = new Set(['smoke', 'dust', 'water', 'air'])
+
+/** `fragment`: no whole clause; it cannot narrow a wish for one thing, and may narrow one for several. */
+export type Telling = 'sure' | 'loose' | 'fragment'
 
 const LINK = /^(?:and|but|so|und|aber|also|oh|ach|well|na|hey|uh|um|because|denn|weil)$/
 
@@ -104,7 +112,7 @@ export const tellingOf = (
     !NARROWS.test(first)
   )
     return 'sure'
-  if (WEATHER.test(line)) return 'sure'
+  if (WEATHER.test(line) || NOBODY.test(line) || SENSES.test(line)) return 'sure'
   const rest = BEFORE_ANYONE.test(line) ? words.slice(2) : words
   if (rest.some(({ word }) => NARROWS.test(word) || CONDITIONAL.test(word))) return undefined
   if (rest.some(({ word }) => isOptionWord(word))) return undefined
@@ -117,9 +125,9 @@ export const tellingOf = (
       !fillers.has(token.word) &&
       meaningOf(token).atoms.some((atom) => named.has(atom) && !WEAK.has(atom) && !elsewhere.has(atom)),
   )
+  if (BRIEF.test(line)) return 'sure'
   if (isForeign) return undefined
   if (rest !== words) return words.some(({ word }) => everyword.has(word)) ? undefined : 'loose'
-  if (BRIEF.test(line)) return 'sure'
   const hasNoun = rest.some(
     (token) => isKnown(token.word) && !meaningOf(token).atoms.every((atom) => elsewhere.has(atom) || WEAK.has(atom)),
   )
@@ -132,8 +140,8 @@ export const tellingOf = (
     )
     return isPlain &&
       words.length > 2 &&
-      verbsIn(words.slice(1)).length === 0 &&
-      !saidIn({ words, taken: new Set(), all }).isGuess
+      (verbsIn(words.slice(1)).length === 0 || third === 'to' || /^(?:muss|muessen|must|gotta)$/.test(second)) &&
+      !saidIn({ words: words.slice(2), taken: new Set(), all }).isGuess
       ? 'loose'
       : undefined
   }
@@ -146,5 +154,23 @@ export const tellingOf = (
     return 'loose'
   const isThird = /(?:s|t|te|ed|en)$/.test(second) && second.length > 2 && !isKnown(second)
   if (THING.test(first) && words.length > 1 && !hasNoun && isThird && !ASKS.test(second)) return 'sure'
-  return undefined
+  // "Goggles are on": of something that is no device.
+  if (/^(?:is|are|was|ist|sind|war|hat|has)$/.test(second) && !/^(?:what|which|who|how|was|wer|wie|wo)$/.test(first))
+    return 'sure'
+  const isOther = rest.some(
+    (token) => isKnown(token.word) && !meaningOf(token).atoms.every((atom) => elsewhere.has(atom) || AIRY.has(atom)),
+  )
+  if (isOther || words.some(({ word }) => everyword.has(word)) || ASKS.test(first)) return undefined
+  if (/^(?:my|our|mein\w*|unser\w*)$/.test(first)) return 'fragment'
+  // "Carefully", "on weekdays": a manner or a time.
+  if (
+    words.some(({ word }) =>
+      /(?:ly|ish|wise|weise|sam|days?|tags?|weeks?|woche|months?|monat|nights?|clock)$/.test(word),
+    )
+  )
+    return undefined
+  const isNew = words.some(({ word }) => !fillers.has(word) && /[a-z]{3}/.test(word))
+  return isNew && words.length <= 6 && verbsIn(words).length === 0 && !saidIn({ words, taken: new Set(), all }).isGuess
+    ? 'fragment'
+    : undefined
 }

@@ -56,6 +56,8 @@ export interface Rest {
   told: readonly string[]
   /** Some of it may be more than a remark: nothing grave is begun beside it. */
   isLoose: boolean
+  /** Some of it is no whole clause: it is left out only beside a wish for one thing. */
+  isFragment: boolean
   /** A part that may change what the others ask for, though it asks for nothing itself. */
   stray?: string
 }
@@ -95,15 +97,17 @@ export const withoutRemarks = (
           isNoun,
         )),
   )
+  let isFragment = false
   let isLoose = plainly.some(isHoldingBack)
   const beside = parts.filter((part) => {
     if (plainly.includes(part)) return false
     const rest = parts.filter((one) => one !== part && !plainly.includes(one))
     const wished = wishedIn(rest, all)
     const telling = wished === undefined ? undefined : tellingOf(part, all, wished)
-    const isUnsure = telling === 'loose' || isHoldingBack(part)
+    const isUnsure = telling !== 'sure' || isHoldingBack(part)
     if (telling === undefined || (isStrict && isUnsure)) return false
     isLoose ||= isUnsure
+    isFragment ||= telling === 'fragment'
     return true
   })
   const told = parts.filter((part) => plainly.includes(part) || beside.includes(part))
@@ -120,7 +124,7 @@ export const withoutRemarks = (
           return wished !== undefined && ((isStrict && isHoldingBack(part)) || isStray(part, all, wished))
         })
   const stray = astray === undefined ? {} : { stray: spell(astray) }
-  if (told.length === 0) return { words, before, isTold: false, told: [], isLoose: false, ...stray }
+  if (told.length === 0) return { words, before, isTold: false, told: [], isLoose: false, isFragment: false, ...stray }
   const topics = told.map((part) =>
     targetsOf({ words: part, taken: verbishIn(part), all, can: () => true, zone: before.zone }),
   )
@@ -132,7 +136,7 @@ export const withoutRemarks = (
         unknown.length === 0 &&
         devices.every(({ intents }) => Object.hasOwn(intents, 'scene.activate')),
     )
-    return { words, before, isTold: !isScene, told: isScene ? [] : said, isLoose: false }
+    return { words, before, isTold: !isScene, told: isScene ? [] : said, isLoose: false, isFragment: false }
   }
   const topic = topics.findLast(
     ({ devices, isAmbiguous, isGuess, isEmpty, isPlaceOnly }) =>
@@ -150,6 +154,7 @@ export const withoutRemarks = (
     isTold: false,
     told: said,
     isLoose,
+    isFragment,
     ...stray,
   }
 }

@@ -62,6 +62,8 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
     'ausser $1',
   ],
   [/\b(nimm|nehmt?) (.{3,40}?) (\w+) (seconds?|sekunden?|minutes?|minuten?) (?:lang )?auf\b/g, '$1 $2 auf fuer $3 $4'],
+  [/\b(?:i mean it|im serious|ich mein\w* (?:es |das )?ernst)\b/g, ''],
+  [/\b(?:nach|zu) hause\b/g, 'heim'],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
   [
     /\b(hundred|thousand) and (?=(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fif|twen|for|six|seven|eigh|nine))/g,
@@ -91,11 +93,16 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
 const THING_IS =
   /\b((?:the|my|our|that) (?:\w+ )?\w+)['’]s (?=(?:too|so|not|still|already|just|really|very|getting|on|off|here|open|closed|done|ready|broken|empty|full|loud|hot|cold|\w+ing)\b)/gi
 
+/** `…, delivery's here`. */
+const STANDS_IS = /(?<=[,.!;]\s*)(\w{4,})['’]s (?=\w)/gi
+
 const ALL = /\b(?:all|every\w*|any|alle[ns]?|alles|both|beide|lights|lamps|lichter|lampen)\b/
 
 /** What was said, in the form the rules read: lower case, umlauts written out, one wording for each of these things. */
 export const worded = (text: string): string => {
-  const files = plain(text.replace(THING_IS, '$1 is ')).replace(FILE, ' file ').replace(QUOTED_FILE, '$1 file ')
+  const files = plain(text.replace(THING_IS, '$1 is ').replace(STANDS_IS, '$1 is '))
+    .replace(FILE, ' file ')
+    .replace(QUOTED_FILE, '$1 file ')
   const line = FORMS.reduce((said, [pattern, form]) => said.replace(pattern, form), files)
   // "All but the hall" leaves something out; "this off but that on" says two things.
   return ALL.test(line) ? line : line.replace(/\b(?:but|aber)\b/g, ' , ')
