@@ -170,6 +170,39 @@ test('the decision is explained: which words led where, and what came near', asy
   expect(heard.considered.map(({ what }) => what)).toContain('hall')
 })
 
+test('a remark beside a whole wish is left out, and said to be', async () => {
+  const heard = await hear('stop the laser, something is burning!')
+  expect(wishes(heard.meant)).toEqual(['laser laser.stop {}'])
+  expect(heard.considered).toContainEqual({ what: 'something is burning', why: 'tells something, not looked at' })
+})
+
+test.each([
+  'start the table saw, my brother',
+  'start the table saw, I changed my mind',
+  "start the table saw, somebody's hand is in it",
+  'start the table saw, nobody is ready yet',
+  'start the laser before someone arrives',
+  'turn off all the lights, the besenkammer',
+  'turn off all the lights, only the hall',
+  "turn off all the lights, I'm still working in the kitchen",
+  'turn on the kitchen light, sometime',
+  'turn on the kitchen light, carefully',
+])('what may be more than a remark moves nothing: %s', async (text) => {
+  expect((await meant(text)).kind).not.toBe('wishes')
+})
+
+test('"we saw" is no wish for the saw, though a verb stands beside it', async () => {
+  expect(wishes(await meant('Küchenlicht an, wir sägen jetzt'))).toEqual(['kitchen light.turn_on {}'])
+})
+
+test('an amount at the end of what an `and` joins is for each', async () => {
+  expect(wishes(await meant('dim the bench light and the hall lamp to 40 percent'))).toEqual([
+    'bench light.turn_on {"level":40}',
+    'hall light.turn_on {"level":40}',
+  ])
+  expect(wishes(await meant('bench light and hall lamp to 40 percent'))).toHaveLength(2)
+})
+
 test('a sentence of a megabyte is read in a moment', async () => {
   const began = performance.now()
   await hear('turn on the light and '.repeat(50_000))

@@ -138,6 +138,9 @@ export const tellingOf = (
     const isPlain = !words.some(({ word }) =>
       /^(?:on|off|an|aus|ein|ab|it|them|this|that|es|ihn|die|das|den|open|closed|offen|zu)$/.test(word),
     )
+    // "Ich will sägen" beside the band saw says the same again.
+    const isSame = words.slice(2).every((token) => meaningOf(token).atoms.every((atom) => elsewhere.has(atom)))
+    if (isPlain && isSame && words.length > 2) return 'sure'
     return isPlain &&
       words.length > 2 &&
       (verbsIn(words.slice(1)).length === 0 || third === 'to' || /^(?:muss|muessen|must|gotta)$/.test(second)) &&

@@ -98,6 +98,7 @@ export const withoutRemarks = (
         )),
   )
   let isFragment = false
+  const unsure: (readonly Token[])[] = []
   let isLoose = plainly.some(isHoldingBack)
   const beside = parts.filter((part) => {
     if (plainly.includes(part)) return false
@@ -105,7 +106,11 @@ export const withoutRemarks = (
     const wished = wishedIn(rest, all)
     const telling = wished === undefined ? undefined : tellingOf(part, all, wished)
     const isUnsure = telling !== 'sure' || isHoldingBack(part)
-    if (telling === undefined || (isStrict && isUnsure)) return false
+    if (telling === undefined) return false
+    if (isStrict && isUnsure) {
+      unsure.push(part)
+      return false
+    }
     isLoose ||= isUnsure
     isFragment ||= telling === 'fragment'
     return true
@@ -121,7 +126,10 @@ export const withoutRemarks = (
             left.filter((one) => one !== part),
             all,
           )
-          return wished !== undefined && ((isStrict && isHoldingBack(part)) || isStray(part, all, wished))
+          return (
+            wished !== undefined &&
+            ((isStrict && (isHoldingBack(part) || unsure.includes(part))) || isStray(part, all, wished))
+          )
         })
   const stray = astray === undefined ? {} : { stray: spell(astray) }
   if (told.length === 0) return { words, before, isTold: false, told: [], isLoose: false, isFragment: false, ...stray }
