@@ -103,7 +103,11 @@ export const aboutOf = ({ clause, all, world: { before }, neighbours, spoken }: 
       before.asked === undefined
     const isOn = isPlain && devices.every(isLight)
     const isShown = isPlain && devices.every(({ kind }) => /camera/.test(kind.toLowerCase()))
-    return { target, family: isSet ? 'set' : isOn ? 'on' : isShown ? 'show' : undefined, matched }
+    // "Some music, please."
+    const isPlayed =
+      isPlain && words.some(({ word }) => /^musi[ck]$/.test(word)) && devices.every((one) => canDo(one, 'play'))
+    const plain = isOn ? 'on' : isShown ? 'show' : isPlayed ? 'play' : undefined
+    return { target, family: isSet ? 'set' : plain, matched }
   }
   const family =
     said === 'preheat' && devices.every((one) => hasOption(one, words)) ? 'set' : meantFor(devices, said, canBeAsked)

@@ -24,7 +24,7 @@ const scaled = (field: Field, { value, share, quantity, scale }: Amount): number
 
 const STEP = 20
 const SMALL_STEP = 10
-const LITTLE = new Set('bit little slightly bisschen etwas wenig tick leicht touch'.split(' '))
+const LITTLE = new Set('bit little slightly bisschen etwas wenig tick leicht touch tad notch'.split(' '))
 const LOT = new Set('much lot viel deutlich way'.split(' '))
 
 /** A value as it stands in the device's state: under the field's name or a usual one. */

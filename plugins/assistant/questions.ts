@@ -12,7 +12,7 @@ const POLITE =
 const WHICH = /^(?:in|auf|an|mit|bei|at|to|on|from|for) (?:welch\w+|what|which|wie|wem)\b/
 /** Asks for a judgement, not for the thing: "should I turn off the laser?" */
 const ADVICE =
-  /^(?:(?:und|and|so|hey|jarvis) )*(?:(?:should|shall|must|do|does|soll|sollen|sollte|sollten|muss|muessen) (?:i|we|one|ich|wir|man)\b|(?:can|kann|darf) (?:one|man)\b|can (?:the|my|our) .*\bbe\b|kann (?:der|die|das) .*\bwerden\b)/
+  /^(?:(?:und|and|so|hey|jarvis) )*(?:(?:should|shall|must|do|does|soll|sollen|sollte|sollten|muss|muessen) (?:i|we|one|ich|wir|man)\b|(?:can|kann|darf) (?:one|man)\b|(?:can|should|must|shall) (?:the|my|our|that|this|it|they)\b.*\bbe\b|kann (?:der|die|das) .*\bwerden\b)/
 const POSSIBLE =
   /\b(?:is it possible|would it be possible|ist es moeglich|waere es moeglich|geht es dass|would you mind)\b/
 /** The device is to be asked, not the hub. */

@@ -64,6 +64,11 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\b(nimm|nehmt?) (.{3,40}?) (\w+) (seconds?|sekunden?|minutes?|minuten?) (?:lang )?auf\b/g, '$1 $2 auf fuer $3 $4'],
   [/\b(?:i mean it|im serious|ich mein\w* (?:es |das )?ernst)\b/g, ''],
   [/\b(?:nach|zu) hause\b/g, 'heim'],
+  [/\bthe heat\b(?! (?:is|was))/g, 'the heating'],
+  [
+    /\b(?:(?:mach|schalt|stell)\w{0,2} )?((?:das |die |den )?\w{3,20}) (?:auf )?stumm(?:schalten)?\b/g,
+    'stell $1 auf 0',
+  ],
   [/\bmit ausnahme (?:von|vom|der|des)\b|\babgesehen (?:von|vom)\b|\b(?:nur|aber) nicht\b/g, 'ausser'],
   [
     /\b(hundred|thousand) and (?=(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fif|twen|for|six|seven|eigh|nine))/g,
