@@ -46,6 +46,9 @@ const isWithin = (one: Wish, later: Wish): boolean =>
   one.intent === later.intent &&
   isDeepStrictEqual({ ...later.payload, ...one.payload }, later.payload)
 
+/** A little way that no number says: opened all the way would be more than was asked for. */
+const EXTENT = /\b(?:an? (?:crack|gap|inch|slit|smidge)|(?:einen|nen|ein) (?:\w+ )?(?:spalt\w*|schlitz))\b/
+
 /** Nobody says more at once; what follows is not read. */
 const MOST_LETTERS = 2000
 
@@ -101,10 +104,11 @@ const read = (
   if (hour !== undefined) return no('later', hour, 'later')
   if (CONDITION.test(without)) return no('condition', CONDITION.exec(without)?.[0] ?? '', 'a condition')
 
-  if (stray !== undefined)
+  const narrowing = stray ?? EXTENT.exec(whole)?.[0]
+  if (narrowing !== undefined)
     return {
-      ...plainly({ kind: 'question', about: 'name', options: [], said: stray.slice(0, 80) }, [], 0.3),
-      considered: [{ what: stray.slice(0, 80), why: 'may change what else was said' }],
+      ...plainly({ kind: 'question', about: 'name', options: [], said: narrowing.slice(0, 80) }, [], 0.3),
+      considered: [{ what: narrowing.slice(0, 80), why: 'may change what else was said' }],
     }
 
   const asSpelled = clausesOf(words, all)

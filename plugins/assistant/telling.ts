@@ -33,7 +33,7 @@ const WEATHER =
 
 /** Beside what is grave these hold back, whatever sentence they are in. */
 const HOLDS =
-  /^(?:not|never|mind|yet|wait|hands?|fingers?|arm|stuck|injured|hurt|nicht|noch|kein\w*|ueberlegt|anders|verletzt|haende|unsicher|unsure)$/
+  /^(?:not|never|mind|yet|wait|hands?|fingers?|arm|stuck|injured|hurt|nicht|noch|kein\w*|ueberlegt|anders|verletzt|haende|unsicher|unsure|guards?|visitors?|child\w*|kids?|kinder|kind|underneath|darunter|schutzhaube|haube)$/
 
 /** Whether what somebody tells is a reason to ask back before anything grave is begun. */
 export const isHoldingBack = (part: readonly Token[]): boolean => part.some(({ word }) => HOLDS.test(word))
