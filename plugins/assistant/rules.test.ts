@@ -193,6 +193,16 @@ test.each([
   expect((await meant(text)).kind).not.toBe('wishes')
 })
 
+test.each([
+  'Hab ich das Küchenlicht ausgemacht?',
+  'Habe ich die Haustür aufgeschlossen?',
+  'Wurde das Küchenlicht eingeschaltet?',
+  'Did I turn off the kitchen light?',
+  'Has somebody unlocked the front door?',
+])('what was done is asked for, not done again: %s', async (text) => {
+  expect((await meant(text)).kind).not.toBe('wishes')
+})
+
 test('"we saw" is no wish for the saw, though a verb stands beside it', async () => {
   expect(wishes(await meant('Küchenlicht an, wir sägen jetzt'))).toEqual(['kitchen light.turn_on {}'])
 })

@@ -9,6 +9,8 @@ test.each([
   ['home-sentences.yaml', 'home.yaml', 198],
   ['workshop-sentences.yaml', 'workshop.yaml', 198],
   ['workshop-sentences-2.yaml', 'workshop.yaml', 198],
+  // Not learnt from: 192 at first sight.
+  ['workshop-sentences-3.yaml', 'workshop.yaml', 191],
 ])('%s: understood with device, intent and payload', async (list, house, goal) => {
   const result = await score(fixture(list), fixture(house))
   expect(result.of).toBe(200)
