@@ -11,11 +11,13 @@ const PAGES_ALONE = 1000
 const LOOK_EVERY = 64
 /** At this length the writer copies it itself, whatever the thread does: 64 MiB. */
 const PAGES_AT_MOST = 16_000
+const CLOSE_MS = 2000
 
 export interface Checkpoints {
   /** Told after each statement. */
   wrote(): void
-  close(): void
+  /** Ends the thread, after two seconds without waiting for it: who closes the file last takes the log away. */
+  close(): Promise<void>
 }
 
 const waiting = (db: Database.Database): number => {
@@ -60,7 +62,17 @@ export const openCheckpoints = (db: Database.Database, file: string): Checkpoint
     },
     close() {
       gaveUp = true
-      worker?.postMessage('close')
+      const ending = worker
+      if (ending === undefined) return Promise.resolve()
+      ending.ref()
+      ending.postMessage('close')
+      return new Promise((resolve) => {
+        const late = setTimeout(resolve, CLOSE_MS)
+        ending.once('exit', () => {
+          clearTimeout(late)
+          resolve()
+        })
+      })
     },
   }
 }

@@ -58,12 +58,13 @@ const serve = (port: NonNullable<typeof parentPort>, db: Database.Database): voi
 
   port.on('message', (message: ToThread) => {
     if (message === 'close') {
-      try {
-        checkpoints.close()
-        db.close()
-      } finally {
-        port.close()
-      }
+      void checkpoints.close().then(() => {
+        try {
+          db.close()
+        } finally {
+          port.close()
+        }
+      })
       return
     }
     try {
