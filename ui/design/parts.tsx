@@ -6,7 +6,7 @@ import { Icon } from './icon.tsx'
 /** Nothing here yet, and what to do about it. */
 export const Empty = ({ title, children }: { title: string; children: ReactNode }) => (
   <div className="empty">
-    <h3>{title}</h3>
+    <p className="empty-title">{title}</p>
     <p className="small">{children}</p>
   </div>
 )

@@ -33,6 +33,7 @@ export const HealthParts = () => {
   const parts = [...(workshop.health?.parts ?? [])].sort(
     (a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.part.localeCompare(b.part),
   )
+  if (workshop.health === undefined) return <div className="skeleton reserve" />
   if (parts.length === 0)
     return (
       <Empty title="No parts reported">The hub says only how it is as a whole. Its log and /metrics say more.</Empty>

@@ -169,6 +169,15 @@ interface Violation {
 /** What axe finds wrong with the page now; needs `bypassCSP`. */
 export const violations = async (page: Page): Promise<string[]> => {
   await page.addScriptTag({ content: axe() })
+  // A colour that is on its way to another is nobody's choice.
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.playState === 'running' && one.effect?.getComputedTiming().iterations !== Infinity)
+        .map((one) => one.finished.catch(() => undefined)),
+    ),
+  )
   return page.evaluate(async (runOnly) => {
     const found = await (
       globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } }
