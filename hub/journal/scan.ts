@@ -1,9 +1,10 @@
 // A scan reads spans of segments and keeps the entries a query asks for, as the bytes they have on disk.
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { Entry, Kind, Query } from './entry.ts'
 import { anyMatcher } from '../bus/filters.ts'
 import { BLOCK_MAGIC, endOf, HEAD_BYTES, kindAt, readBlockHead, seqAt, stampAt, topicAt } from './record.ts'
+import { openIfThere, readSpan } from './span.ts'
 
 /** Spans of one segment: `spans` is offset, end, offset, end … in ascending order, each beginning with a block head. */
 export interface Stretch {
@@ -94,26 +95,6 @@ const picker = (query: Query): ((bytes: Buffer, at: number) => boolean) => {
     }
     return query.topic === undefined || fits(topicAt(bytes, at))
   }
-}
-
-const openIfThere = (path: string): number | undefined => {
-  try {
-    return openSync(path, 'r')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-const readSpan = (fd: number, from: number, to: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(to - from)
-  let got = 0
-  while (got < bytes.length) {
-    const n = readSync(fd, bytes, got, bytes.length - got, from + got)
-    if (n === 0) break
-    got += n
-  }
-  return bytes.subarray(0, got)
 }
 
 /** The wanted entries of the blocks in a span. A damaged body is passed over; after a damaged head the next whole one is looked for. */

@@ -1,7 +1,8 @@
 // Walks through the journal's segments from where it stood, so far and no further than the writer has vouched for.
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BLOCK_MAGIC, endOf, HEAD_BYTES, readBlockHead, readFileHead } from '../record.ts'
+import { openIfThere, readSpan } from '../span.ts'
 
 /** A segment, and up to where its content is certain. */
 export interface SegmentEnd {
@@ -122,24 +123,4 @@ const nextHead = (bytes: Buffer, from: number, salt: number): number | undefined
     if (readBlockHead(bytes, at)?.salt === salt) return at
   }
   return undefined
-}
-
-const openIfThere = (path: string): number | undefined => {
-  try {
-    return openSync(path, 'r')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-const readSpan = (fd: number, from: number, to: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(to - from)
-  let got = 0
-  while (got < bytes.length) {
-    const n = readSync(fd, bytes, got, bytes.length - got, from + got)
-    if (n === 0) break
-    got += n
-  }
-  return bytes.subarray(0, got)
 }
